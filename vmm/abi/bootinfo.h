@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Names in the flattened device tree that the VMM hands to the Sentry (both machines), and the
+ * register state in which a CPU of the guest enters the image.
+ *
+ *   /memory                reg = <RAM_GPA size>
+ *   /cpus                  count
+ *   /clock                 tsc-khz
+ *   /ring                  reg = <pa of struct ring>     (ring 0 only)
+ *   /hostcall              reg = <pa of the per-CPU struct hostcall array, 128 bytes apart>  (ring
+ * 0) /chosen                strings and flags below: what to run and how /chosen/mount@N        one
+ * container mount each, in order; N = 0 is the root
+ *
+ * All integers are big-endian u32 or u64 as the property says; string lists are NUL separated.
+ */
+#pragma once
+
+#include "vmm/abi/types.h"
+
+/* /chosen */
+#define BOOT_ARGV         "argv"         /* string list */
+#define BOOT_ENVP         "envp"         /* string list */
+#define BOOT_CWD          "cwd"          /* string */
+#define BOOT_HOSTNAME     "hostname"     /* string */
+#define BOOT_RELEASE      "release"      /* uname release, default 4.4.0 */
+#define BOOT_VERSION      "version"      /* uname version */
+#define BOOT_UID          "uid"          /* u32 */
+#define BOOT_GID          "gid"          /* u32 */
+#define BOOT_GROUPS       "groups"       /* u32 array */
+#define BOOT_CAPS         "caps"         /* u64: effective = permitted = bounding */
+#define BOOT_NO_NEW_PRIVS "no-new-privs" /* flag */
+#define BOOT_UMASK        "umask"        /* u32 */
+#define BOOT_RLIMITS      "rlimits"      /* u64 array: soft, hard for each RLIMIT_* in order */
+#define BOOT_CONSOLE      "console"      /* flag: descriptors 0-2 are a terminal of our own */
+#define BOOT_STRACE       "strace"       /* flag */
+#define BOOT_DEBUG        "debug"        /* u32: log level, 0 = warnings, 1 = info, 2 = debug */
+#define BOOT_STDIO        "stdio" /* u32 array[3]: host descriptor index of 0, 1, 2; ~0 = closed */
+#define BOOT_CONTAINER_ID "id"    /* string */
+
+/* /chosen/mount@N */
+#define BOOT_MOUNT_DEST     "destination" /* string */
+#define BOOT_MOUNT_TYPE     "type" /* string: gofer, overlay (tmpfs over gofer), tmpfs, proc, ... */
+#define BOOT_MOUNT_OPTIONS  "options"  /* string list as in config.json */
+#define BOOT_MOUNT_CONN     "conn"     /* u32: gofer connection */
+#define BOOT_MOUNT_ATTACH   "attach"   /* u32: the gofer's mount index */
+#define BOOT_MOUNT_READONLY "readonly" /* flag */
+
+/*
+ * A vCPU starts in 64-bit mode at the image's ELF entry with paging on, interrupts off, and
+ *   RDI = gpa of the device tree, RSI = index of this CPU.
+ * The VMM's initial page tables map the image at IMAGE_VA by segment (W^X) and RAM plus window at
+ * DIRECT_MAP_VA. CPU n > 0 does not run before the boot CPU has called HC_CPU_START for it.
+ */
+#define HOSTCALL_BLOCK_STRIDE 128
+#define MAX_CPUS              64
