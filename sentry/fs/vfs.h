@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The virtual file system: super blocks, inodes, dentries, mounts, open files, path walking.
+ *
+ * Life times: a dentry holds its inode, its parent and (through its super block) the file system;
+ * an open file holds dentry and mount; a mount holds its root dentry and its parent mount.
+ */
+#pragma once
+
+#include <linux/fcntl.h>
+#include <linux/limits.h>
+#include <linux/stat.h>
+#include <asm/stat.h>
+#include <asm/statfs.h>
+#include <asm/poll.h>
+#include "sentry/kernel/wait.h"
+#include "sentry/mm/mm.h"
+#include "sentry/fs/uio.h"
+
+struct inode;
+struct dentry;
+struct mount;
+struct super;
+struct vfs_file;
+struct poll_table;
+struct cred;
+
+/* Attributes of an inode, as stat(2) shows them. */
+struct attr {
+    u64 ino, size, blocks; /* blocks of 512 bytes */
+    u32 mode, nlink, uid, gid;
+    u64 rdev;              /* new_encode_dev form */
+    u32 blksize;
+    s64 atime, mtime, ctime, btime; /* ns since the epoch */
+};
+
+/* Which fields of a setattr count. */
+#define ATTR_MODE 1u
+#define ATTR_UID 2u
+#define ATTR_GID 4u
+#define ATTR_SIZE 8u
+#define ATTR_ATIME 16u
+#define ATTR_MTIME 32u
+
+/*
+ * Per-inode operations. Directory operations are called with dir->lock held for write, lookup for read; `d` is a
+ * negative dentry that the operation instantiates (dentry_instantiate). NULL members answer: lookup ENOTDIR, creating calls
+ * EPERM (EROFS on read-only mounts is the VFS's business), readlink EINVAL. Errors are negative errno.
+ */
+struct inode_ops {
+    /* Find d->name in dir: instantiate d, or leave it negative and return 0. */
+    int (*lookup)(struct inode *dir, struct dentry *d);
+    int (*create)(struct inode *dir, struct dentry *d, u32 mode);
+    int (*mkdir)(struct inode *dir, struct dentry *d, u32 mode);
+    int (*symlink)(struct inode *dir, struct dentry *d, const char *target);
+    int (*mknod)(struct inode *dir, struct dentry *d, u32 mode, u64 rdev);
+    int (*link)(struct inode *dir, struct dentry *d, struct inode *target);
+    int (*unlink)(struct inode *dir, struct dentry *d);
+    int (*rmdir)(struct inode *dir, struct dentry *d);
+    int (*rename)(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd,
+                  u32 flags);
+    /* Target of a symbolic link into buf; length or -errno. */
+    s64 (*readlink)(struct inode *ino, char *buf, size_t size);
+    /* Magic link (/proc/self/fd/N, exe, cwd): the object itself, with references. */
+    int (*follow)(struct inode *ino, struct path *out);
+    int (*getattr)(struct inode *ino, struct attr *a); /* NULL: ino->attr */
+    int (*setattr)(struct inode *ino, const struct attr *a, u32 valid);
+    int (*tmpfile)(struct inode *dir, u32 mode, struct inode **out);
+    /* Open: set file->ops/private as needed. NULL: nothing to do. */
+    int (*open)(struct inode *ino, struct vfs_file *f);
+    /* Is the cached dentry still good? NULL: always. */
+    bool (*revalidate)(struct dentry *d);
+    void (*evict)(struct inode *ino); /* last reference goes: free ino->private */
+};
+
+/* (mount, dentry) pair; a holder of a struct path holds both unless it says "borrowed". */
+struct path {
+    struct mount *mnt;
+    struct dentry *dentry;
+};
+
+/* Emits one directory entry; false: the buffer is full, stop. */
+struct dir_emitter {
+    bool (*emit)(struct dir_emitter *e, const char *name, size_t len, u64 ino, u32 dtype, u64 next);
+};
+
+/* Per-open-file operations; all may sleep. NULL: the errno in brackets. */
+struct file_ops {
+    s64 (*read)(struct vfs_file *f, struct uio *to, u64 *pos);    /* EINVAL */
+    s64 (*write)(struct vfs_file *f, struct uio *from, u64 *pos); /* EINVAL */
+    s64 (*lseek)(struct vfs_file *f, s64 off, int whence);        /* generic_lseek; stream files: ESPIPE */
+    u32 (*poll)(struct vfs_file *f, struct poll_table *pt);       /* always readable and writable */
+    s64 (*ioctl)(struct vfs_file *f, u32 cmd, u64 arg);           /* ENOTTY */
+    int (*readdir)(struct vfs_file *f, struct dir_emitter *e);    /* ENOTDIR; starts at f->pos */
+    int (*mmap)(struct vfs_file *f, struct vma *vma);             /* ENODEV; sets vma->ops */
+    int (*fsync)(struct vfs_file *f, bool datasync);              /* EINVAL */
+    int (*fallocate)(struct vfs_file *f, int mode, u64 off, u64 len); /* EOPNOTSUPP */
+    int (*flush)(struct vfs_file *f);                             /* each close(2) */
+    void (*release)(struct vfs_file *f);                          /* last reference went */
+    s64 (*show_fdinfo)(struct vfs_file *f, char *buf, size_t size); /* extra lines */
+};
+
+struct super_ops {
+    int (*statfs)(struct super *sb, struct statfs *st);
+    void (*destroy)(struct super *sb);
+};
+
+/* A mounted file system instance. */
+struct super {
+    refcount_t refs;
+    const struct super_ops *ops;
+    const char *type;  /* "tmpfs" */
+    u64 dev;           /* st_dev */
+    u64 magic;
+    struct dentry *root;
+    void *private;
+    u32 flags;         /* ST_RDONLY … of the instance */
+    u64 next_ino;
+};
+
+/*
+ * An inode in memory. ops never change; attr is guarded by lock (write to change), except that
+ * file systems which compute attributes use getattr. Freed by the last inode_put().
+ */
+struct inode {
+    refcount_t refs;
+    struct super *sb;
+    const struct inode_ops *ops;
+    const struct file_ops *fops; /* default for opened files */
+    struct rwsem lock;
+    struct attr attr;
+    struct mapping mapping;
+    void *private;
+    struct pipe *pipe;           /* FIFOs: shared by all openers; lock */
+    struct flock_list *locks;    /* POSIX and flock locks */
+    s32 writers;                 /* >0 open for writing, <0 being executed (ETXTBSY); atomic */
+    struct waitq *sock_wait;     /* bound AF_UNIX socket: see net/unix.c */
+    void *sock;
+};
+
+/*
+ * A name in a directory, positive (inode != NULL) or negative. Hash chain, lru and children are guarded by the
+ * dcache lock; d->inode changes under the parent's inode lock.
+ */
+struct dentry {
+    refcount_t refs;
+    u32 hash;
+    struct inode *inode;
+    struct dentry *parent; /* held; root: itself */
+    struct super *sb;
+    struct list hash_link, sibling, children, lru;
+    u32 flags;             /* DENTRY_* */
+    u32 name_len;
+    char *name;            /* inline when short */
+    char inline_name[32];
+    void *private;         /* the file system's */
+};
+#define DENTRY_MOUNTED 1u /* something is mounted here in some namespace */
+#define DENTRY_UNHASHED 2u /* unlinked: shows "(deleted)" */
+
+/* Flags of a mount: MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME. */
+struct mount {
+    refcount_t refs;
+    struct super *sb;
+    struct dentry *root;     /* held */
+    struct mount *parent;    /* held; NULL for the root mount */
+    struct dentry *mountpoint; /* held; in parent */
+    struct list link;        /* namespace's list, mount order */
+    u32 flags;
+    int id;
+    char *source;
+};
+
+/* cwd, root, umask; shared by CLONE_FS. lock guards the paths. */
+struct fs_context {
+    refcount_t refs;
+    struct spinlock lock;
+    struct path root, cwd;
+    u32 umask;
+};
+
+/* An open file description. f->pos_lock serialises read/write/seek on seekable files. */
+struct vfs_file {
+    refcount_t refs;
+    u32 flags;            /* O_*; access mode and status flags; fcntl changes it under lock */
+    u32 mode;             /* FMODE_* */
+    const struct file_ops *ops;
+    struct path path;     /* anonymous files have a dentry of the anon super */
+    struct inode *inode;  /* of path.dentry; borrowed */
+    u64 pos;
+    struct mutex pos_lock;
+    struct spinlock lock;
+    void *private;
+    struct list epoll_links; /* epoll items that watch it */
+    int owner_pid, owner_sig; /* F_SETOWN, F_SETSIG */
+};
+#define FMODE_READ 1u
+#define FMODE_WRITE 2u
+#define FMODE_STREAM 4u  /* no position: pipes, sockets, ttys */
+#define FMODE_PATH 8u    /* O_PATH */
+#define FMODE_EXEC 16u
+
+/* ---- poll: a file's poll op calls poll_wait for each queue it may wake ---- */
+
+struct poll_table {
+    void (*queue)(struct poll_table *pt, struct waitq *wq);
+    u32 events; /* interest */
+};
+static inline void poll_wait(struct poll_table *pt, struct waitq *wq)
+{
+    if (pt && pt->queue)
+        pt->queue(pt, wq);
+}
+u32 vfs_poll(struct vfs_file *f, struct poll_table *pt);
+
+/* ---- super blocks, inodes, dentries: super.c, inode.c, dcache.c ---- */
+
+struct super *super_new(const char *type, const struct super_ops *ops, u64 magic);
+void super_put(struct super *sb);
+struct inode *inode_new(struct super *sb, const struct inode_ops *ops, const struct file_ops *fops,
+                        u32 mode); /* one reference, times = now, new ino, nlink 1 */
+void inode_get(struct inode *i);
+void inode_put(struct inode *i);
+int inode_getattr(struct inode *i, struct attr *a);
+/* Permission bits against current's fsuid/fsgid and capabilities. want: MAY_*. */
+#define MAY_EXEC 1u
+#define MAY_WRITE 2u
+#define MAY_READ 4u
+int inode_permission(struct inode *i, u32 want);
+int attr_permission(const struct attr *a, const struct cred *c, u32 want);
+
+struct dentry *dentry_new_root(struct super *sb, struct inode *root); /* consumes the inode ref */
+/* Cached or new (negative, not hashed until looked up) child; +reference. */
+struct dentry *dentry_lookup_cached(struct dentry *dir, const char *name, size_t len);
+struct dentry *dentry_alloc(struct dentry *dir, const char *name, size_t len);
+void dentry_instantiate(struct dentry *d, struct inode *i); /* consumes the inode reference */
+void dentry_make_negative(struct dentry *d);                /* after unlink */
+void dentry_get(struct dentry *d);
+void dentry_put(struct dentry *d);
+/* Child by name via cache, then inode_ops.lookup; +reference, may be negative. dir->inode lock NOT held. */
+struct dentry *dentry_child(struct dentry *dir, const char *name, size_t len);
+void dentry_drop_children(struct dentry *dir); /* forget unused cached names below */
+
+void path_get(const struct path *p);
+void path_put(const struct path *p);
+
+/* ---- mounts: mount.c ---- */
+
+/* A file system type; `data` is type-specific (boot_mount, or the string of mount(2)). */
+struct fs_type {
+    const char *name;
+    /* New instance; returns super with root set, or ERR_PTR. */
+    struct super *(*mount)(const char *source, u32 flags, const void *data);
+};
+void fs_register(const struct fs_type *t); /* at init */
+const struct fs_type *fs_find(const char *name);
+int mount_attach(struct super *sb, const struct path *at, u32 flags, const char *source);
+int mount_detach(const struct path *at, u32 flags);
+extern struct mount *root_mount;
+/* Cross from a mountpoint to what is mounted on it, repeatedly; consumes and replaces *p. */
+void mount_follow(struct path *p);
+
+/* ---- path walking: namei.c ---- */
+
+#define LOOKUP_FOLLOW 1u     /* follow a final symbolic link */
+#define LOOKUP_DIRECTORY 2u
+#define LOOKUP_EMPTY 4u      /* AT_EMPTY_PATH */
+#define LOOKUP_NO_SYMLINKS 8u
+#define LOOKUP_BENEATH 16u
+#define LOOKUP_IN_ROOT 32u
+#define LOOKUP_NO_XDEV 64u
+#define LOOKUP_NO_MAGICLINKS 128u
+/* Resolve a path (kernel string) from dirfd (AT_FDCWD or descriptor). 0 and *out held, or -errno. */
+int path_lookup(int dirfd, const char *name, u32 flags, struct path *out);
+/* The same with a user string. */
+int path_lookup_user(int dirfd, uva_t name, u32 flags, struct path *out);
+/*
+ * Resolve all but the last component: *parent held, last (NAME_MAX+1 bytes) filled; trailing slashes
+ * set *is_dir. -EEXIST/-EBUSY style errors for "", ".", ".." are the caller's: *last may be "." or "..".
+ */
+int path_lookup_parent(int dirfd, const char *name, struct path *parent, char *last, bool *is_dir);
+/* Copy a path from user memory: kmalloc'ed, or ERR_PTR(-EFAULT, -ENAMETOOLONG, -ENOENT when empty and !empty_ok). */
+char *getname(uva_t name, bool empty_ok);
+/* Open; returns file or ERR_PTR. */
+struct vfs_file *vfs_open(int dirfd, const char *name, u32 flags, u32 mode);
+struct vfs_file *vfs_open_path(const struct path *p, u32 flags);
+/* Path of p below current's root into buf (from the end); pointer into buf, or ERR_PTR. */
+char *path_to_string(const struct path *p, char *buf, size_t size);
+
+/* ---- open files: file.c ---- */
+
+struct vfs_file *file_new(const struct path *p, const struct file_ops *ops, u32 flags);
+/* File on an anonymous inode ("anon_inode:[eventfd]"); private belongs to ops->release. */
+struct vfs_file *file_new_anon(const char *name, const struct file_ops *ops, void *private, u32 flags);
+void file_get(struct vfs_file *f);
+void file_put(struct vfs_file *f);
+s64 file_read(struct vfs_file *f, struct uio *to, u64 *pos); /* checks mode; pos NULL: f->pos */
+s64 file_write(struct vfs_file *f, struct uio *from, u64 *pos);
+s64 generic_lseek(struct vfs_file *f, s64 off, int whence, u64 size);
+/* Read from kernel code (exec). Bytes or -errno. */
+s64 kernel_read(struct vfs_file *f, void *buf, size_t n, u64 pos);
+
+/* ---- descriptor tables: fdtable.c ---- */
+
+struct files *files_new(void);
+struct files *files_copy(struct files *f);
+void files_get(struct files *f);
+void files_put(struct files *f);
+struct vfs_file *fd_get(int fd);           /* +reference of current's descriptor or NULL (no O_PATH) */
+struct vfs_file *fd_get_any(int fd);       /* O_PATH too */
+int fd_alloc(int from, bool cloexec);      /* reserve the lowest; -EMFILE */
+void fd_install(int fd, struct vfs_file *f); /* consumes the reference */
+void fd_unreserve(int fd);
+int fd_install_new(struct vfs_file *f, bool cloexec); /* alloc + install; drops f on failure */
+int fd_close(int fd);
+void files_close_on_exec(struct files *f);
+/* Iterate: the first open descriptor >= from of t's table with a reference in *f, or -1. */
+int files_next(struct files *t, int from, struct vfs_file **f);
+
+struct fs_context *fs_context_copy(struct fs_context *fs);
+void fs_context_get(struct fs_context *fs);
+void fs_context_put(struct fs_context *fs);
+
+/* Build the mount tree of the container from the boot information; sets root_mount. fs/init.c */
+int vfs_init(void);
+struct fs_context *fs_context_initial(void);
+/* Descriptors 0-2 of the first process. */
+int stdio_init(struct files *files);

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Signals: sending, queueing, delivery. signal(7).
+ */
+#pragma once
+
+#include <asm/signal.h>
+#include <asm/siginfo.h>
+#include "sentry/kernel/wait.h"
+
+typedef u64 sigset64_t;
+#define SIGBIT(n) (1ULL << ((n)-1))
+#define SIG_KERNEL_UNBLOCKABLE (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
+#define NSIGNALS 64
+
+/* The kernel's struct sigaction for x86-64. */
+struct ksigaction {
+    uva_t handler; /* 0 SIG_DFL, 1 SIG_IGN */
+    u64 flags;
+    uva_t restorer;
+    sigset64_t mask;
+};
+
+/* Handlers; shared by CLONE_SIGHAND. lock guards all of it and every pending queue of its users. */
+struct sighand {
+    refcount_t refs;
+    struct spinlock lock;
+    struct ksigaction action[NSIGNALS];
+};
+
+/* One queued signal. */
+struct sigqueue {
+    struct list link;
+    siginfo_t info;
+};
+
+/* Pending signals of a task or of a process; guarded by sighand->lock. */
+struct sigpending {
+    sigset64_t set;
+    struct list queue; /* of struct sigqueue */
+};
+
+struct task;
+struct process;
+struct cred;
+
+void sigpending_init(struct sigpending *p);
+void sigpending_flush(struct sigpending *p);
+
+/* Send to one thread / to the process (any thread takes it). info NULL: SI_KERNEL. 0 or -EAGAIN. */
+int signal_send_task(struct task *t, int sig, const siginfo_t *info);
+int signal_send_process(struct process *p, int sig, const siginfo_t *info);
+/* To every process of a group; -ESRCH when there is none. */
+int signal_send_pgrp(int pgrp, int sig, const siginfo_t *info);
+/* A fault of current: SIGSEGV & co. that cannot be blocked or ignored (then the default action). */
+void signal_force(int sig, int code, uva_t addr, u32 trapno, u64 error);
+
+/* Whether current must leave an interruptible sleep. */
+bool signal_pending(const struct task *t);
+/* t->blocked = set (minus KILL and STOP); recalculates and wakes as needed. */
+void signal_set_blocked(struct task *t, sigset64_t set);
+/*
+ * Before going back to user mode: deliver what is pending, set up handler frames, stop, or exit;
+ * restarts the interrupted system call (regs.rax = -ERESTART*) as its code says.
+ */
+void signal_deliver(void);
+/* Replace the mask for the time of a call (ppoll, sigsuspend); restored at delivery. */
+void signal_mask_temporarily(sigset64_t set);
+
+struct sighand *sighand_new(const struct sighand *copy_of); /* NULL: defaults */
+void sighand_put(struct sighand *s);
+void sighand_reset_for_exec(struct task *t);

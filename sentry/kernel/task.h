@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Tasks (threads) and processes (thread groups), credentials, identifiers, life and death.
+ */
+#pragma once
+
+#include <linux/resource.h>
+#include "sentry/kernel/signal.h"
+#include "sentry/kernel/wait.h"
+#include "sentry/machine/machine.h"
+
+struct files;
+struct fs_context;
+struct mm;
+struct tty;
+struct vfs_file;
+
+/* Credentials; immutable once published, replaced as a whole (cred_put drops a reference). */
+struct cred {
+    refcount_t refs;
+    u32 uid, euid, suid, fsuid;
+    u32 gid, egid, sgid, fsgid;
+    u64 cap_effective, cap_permitted, cap_inheritable, cap_bounding, cap_ambient;
+    u32 securebits;
+    u32 ngroups;
+    u32 groups[]; /* sorted */
+};
+
+enum task_state { TASK_RUNNING, TASK_SLEEPING, TASK_STOPPED, TASK_ZOMBIE, TASK_DEAD };
+
+/* Bits of task->work: reasons to leave the fast path before user mode; set atomically. */
+#define WORK_SIGNAL 1u /* look for signals */
+#define WORK_EXIT 2u   /* the group is exiting */
+#define WORK_RESCHED 4u
+#define WORK_STOP 8u   /* group stop */
+
+/* How to go on with a call that a signal interrupted (restart_syscall(2)); owned by its task. */
+struct restart_block {
+    long (*fn)(struct restart_block *rb);
+    u64 deadline;
+    uva_t addr; /* timespec for remaining time, or futex, or pollfds */
+    u64 arg[3];
+};
+
+/*
+ * A thread. Created by task_clone(), freed when the last reference goes (task_put); its own thread
+ * holds one until it has left its stack. Fields without a remark are private to the task itself.
+ */
+struct task {
+    struct uregs regs;      /* first: entry.S relies on it */
+    struct mthread mthread; /* the machine's */
+    void *fpu;              /* machine_fpu_size bytes, 64-aligned */
+
+    refcount_t refs;
+    int tid;                  /* constant */
+    u32 work;                 /* WORK_*, atomic */
+    enum task_state state;    /* tasklist lock for ZOMBIE/DEAD; else informative */
+    struct process *process;  /* constant */
+    struct list thread_link;  /* process->threads; tasklist lock */
+    struct mm *mm;            /* NULL: kernel thread; changed by self only, read by others under tasklist lock */
+    struct files *files;      /* task->lock for others' reads */
+    struct fs_context *fs;
+    struct cred *cred;        /* task->lock for others' reads */
+    struct spinlock lock;
+    char comm[16];
+
+    struct sighand *sighand;  /* constant while alive */
+    struct sigpending pending; /* sighand->lock */
+    sigset64_t blocked;       /* written by self under sighand->lock */
+    sigset64_t saved_blocked; /* valid with restore_blocked */
+    bool restore_blocked;
+    bool in_syscall;          /* regs.orig_rax is a call that may be restarted */
+    stack_t altstack;
+    struct restart_block restart;
+
+    uva_t clear_child_tid, set_child_tid;
+    uva_t robust_list;
+    uva_t rseq;
+    u32 rseq_len, rseq_sig;
+    struct vfork_wait *vfork; /* parent waits here until exec or exit */
+    int exit_signal;          /* of the leader: sent to the parent */
+    int exit_code;            /* wait status of this thread */
+    u64 cpus_allowed;
+    int nice, policy, rt_priority;
+    u64 start_time;           /* monotonic ns */
+    u64 utime, stime;         /* ns; by machine accounting at user_run boundaries */
+    u64 acct_stamp;
+    u64 min_flt, maj_flt, nvcsw, nivcsw;
+    u32 personality;
+    bool no_new_privs;
+    u32 pdeath_signal;
+    void (*kthread_fn)(void *);
+    void *kthread_arg;
+};
+
+enum { STOP_NONE, STOP_PENDING, STOP_DONE };
+
+/*
+ * A process. Lives until its parent has waited for it (or at once, when nobody will). The tree
+ * (parent, children, group, session) is guarded by the tasklist lock; signals by sighand->lock.
+ */
+struct process {
+    refcount_t refs;
+    int pid;
+    struct task *leader;
+    struct list threads;   /* of task.thread_link */
+    unsigned nthreads;     /* alive */
+    struct process *parent;
+    struct list children, sibling;
+    struct list all_link;  /* all processes */
+    int pgrp, sid;
+    struct tty *tty;       /* controlling terminal, tasklist lock */
+    bool did_exec;
+    struct sigpending shared_pending;
+    struct waitq child_wait; /* wait4 of the parent's threads */
+    bool exiting;          /* sighand->lock: group exit has begun with exit_code */
+    int exit_code;
+    int stop_state;        /* STOP_* */
+    int stop_signal;       /* for wait4(WUNTRACED) */
+    bool stop_reported, continued;
+    unsigned stop_count;   /* threads that still have to stop */
+    struct waitq stop_wait;
+    struct rlimit64_ {
+        u64 cur, max;
+    } rlimits[RLIM_NLIMITS]; /* process lock = sighand->lock */
+    u64 cutime, cstime;    /* reaped children */
+    u64 utime_dead, stime_dead; /* threads that have gone */
+    u64 min_flt_dead, maj_flt_dead;
+    struct ktimer real_timer; /* ITIMER_REAL */
+    u64 real_interval;
+    struct list posix_timers;
+    struct vfs_file *exe;  /* /proc/PID/exe */
+    bool dumpable, child_subreaper;
+    s32 oom_score_adj;
+};
+
+/* ---- identifiers and lookup: pid.c. Names stay valid while the tasklist lock or a reference is held ---- */
+
+extern struct spinlock tasklist_lock;
+struct task *task_find_get(int tid);       /* +reference or NULL */
+struct process *process_find(int pid);     /* tasklist lock held */
+struct process *process_find_get(int pid); /* +reference */
+extern struct list all_processes;          /* tasklist lock */
+extern struct process *init_process;
+
+void task_get(struct task *t);
+void task_put(struct task *t);
+void process_put(struct process *p);
+
+/* ---- life ---- */
+
+struct clone_params {
+    u64 flags;
+    int exit_signal;
+    uva_t stack, stack_size, parent_tid, child_tid, tls, pidfd;
+};
+/* clone(2), clone3(2), fork, vfork. Child's tid or -errno. */
+long task_clone(const struct clone_params *p);
+/* A thread of the Sentry itself (no user side). NULL when out of memory. */
+struct task *kthread_start(const char *name, void (*fn)(void *), void *arg);
+/* End current's thread / all of its process. code: as wait(2) reports it (status << 8, or signal). */
+_Noreturn void task_exit(int code);
+_Noreturn void process_exit(int code);
+/* Kill all other threads of current's process (exec); 0, or -EAGAIN when the process is exiting. */
+int process_kill_other_threads(void);
+
+/* execve(2) with everything in kernel memory: exec.c. Returns only on failure or with new regs set. */
+struct exec_args {
+    char *path;
+    char **argv, **envp;  /* NULL-terminated, kmalloc'ed; exec does not free them */
+    int argc, envc;
+    int dirfd, flags;     /* execveat */
+};
+int task_exec(struct exec_args *a);
+
+/* First process from the boot information; then the task loop. start.c */
+void start_first_process(void);
+/* The body of every user task: run, handle, deliver. Never returns. */
+_Noreturn void task_loop(void);
+
+/* ---- credentials: cred.c ---- */
+
+struct cred *cred_get(struct cred *c);
+void cred_put(struct cred *c);
+struct cred *cred_copy(const struct cred *c, u32 ngroups); /* a private, unpublished copy */
+void cred_commit(struct cred *c);                          /* becomes current's; consumes c */
+bool capable(int cap);                                     /* current, effective */
+bool in_group(const struct cred *c, u32 gid);
+
+/* Accounting of CPU time at the borders of user mode. */
+u64 task_cpu_time(const struct task *t);
+u64 rlimit(int which); /* soft limit of current's process */

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The one table of system calls, x86-64, up to Linux 6.12: dispatch, --strace and
+ * doc/compatibility.md come from it.
+ *
+ *   X(number, name, status, "arguments", "note")
+ *
+ * status:  FULL            as Linux
+ *          PARTIAL         the note says what is missing
+ *          NI              not written yet: ENOSYS and a log line
+ *          REFUSED_EPERM   EPERM, as for a process without the capability
+ *          REFUSED_ENOSYS  ENOSYS, as on a Linux without it
+ *
+ * arguments, one letter each, for --strace: d int, u unsigned, x hex, X hex 64 bit, o octal mode, l 64 bit
+ * signed, p pointer, s user string, f descriptor, F directory descriptor (AT_FDCWD), z size, G signal number
+ */
+#pragma once
+
+/* clang-format off */
+#define SYSCALL_TABLE(X) \
+    X(0, read, NI, "fpz", "not written yet") \
+    X(1, write, NI, "fpz", "not written yet") \
+    X(2, open, NI, "sxo", "not written yet") \
+    X(3, close, NI, "f", "not written yet") \
+    X(4, stat, NI, "sp", "not written yet") \
+    X(5, fstat, NI, "fp", "not written yet") \
+    X(6, lstat, NI, "sp", "not written yet") \
+    X(7, poll, NI, "pud", "not written yet") \
+    X(8, lseek, NI, "fld", "not written yet") \
+    X(9, mmap, NI, "pzxxfX", "not written yet") \
+    X(10, mprotect, NI, "pzx", "not written yet") \
+    X(11, munmap, NI, "pz", "not written yet") \
+    X(12, brk, NI, "p", "not written yet") \
+    X(13, rt_sigaction, NI, "Gppz", "not written yet") \
+    X(14, rt_sigprocmask, NI, "dppz", "not written yet") \
+    X(15, rt_sigreturn, NI, "", "not written yet") \
+    X(16, ioctl, NI, "fxx", "not written yet") \
+    X(17, pread64, NI, "fpzl", "not written yet") \
+    X(18, pwrite64, NI, "fpzl", "not written yet") \
+    X(19, readv, NI, "fpu", "not written yet") \
+    X(20, writev, NI, "fpu", "not written yet") \
+    X(21, access, NI, "sd", "not written yet") \
+    X(22, pipe, NI, "p", "not written yet") \
+    X(23, select, NI, "dpppp", "not written yet") \
+    X(24, sched_yield, NI, "", "not written yet") \
+    X(25, mremap, NI, "pzzxp", "not written yet") \
+    X(26, msync, NI, "pzd", "not written yet") \
+    X(27, mincore, NI, "pzp", "not written yet") \
+    X(28, madvise, NI, "pzd", "not written yet") \
+    X(29, shmget, NI, "dzd", "not written yet") \
+    X(30, shmat, NI, "dpd", "not written yet") \
+    X(31, shmctl, NI, "ddp", "not written yet") \
+    X(32, dup, NI, "f", "not written yet") \
+    X(33, dup2, NI, "fd", "not written yet") \
+    X(34, pause, NI, "", "not written yet") \
+    X(35, nanosleep, NI, "pp", "not written yet") \
+    X(36, getitimer, NI, "dp", "not written yet") \
+    X(37, alarm, NI, "u", "not written yet") \
+    X(38, setitimer, NI, "dpp", "not written yet") \
+    X(39, getpid, NI, "", "not written yet") \
+    X(40, sendfile, NI, "ffpz", "not written yet") \
+    X(41, socket, NI, "ddd", "not written yet") \
+    X(42, connect, NI, "fpu", "not written yet") \
+    X(43, accept, NI, "fpp", "not written yet") \
+    X(44, sendto, NI, "fpzxpu", "not written yet") \
+    X(45, recvfrom, NI, "fpzxpp", "not written yet") \
+    X(46, sendmsg, NI, "fpx", "not written yet") \
+    X(47, recvmsg, NI, "fpx", "not written yet") \
+    X(48, shutdown, NI, "fd", "not written yet") \
+    X(49, bind, NI, "fpu", "not written yet") \
+    X(50, listen, NI, "fd", "not written yet") \
+    X(51, getsockname, NI, "fpp", "not written yet") \
+    X(52, getpeername, NI, "fpp", "not written yet") \
+    X(53, socketpair, NI, "dddp", "not written yet") \
+    X(54, setsockopt, NI, "fddpu", "not written yet") \
+    X(55, getsockopt, NI, "fddpp", "not written yet") \
+    X(56, clone, NI, "xpppx", "not written yet") \
+    X(57, fork, NI, "", "not written yet") \
+    X(58, vfork, NI, "", "not written yet") \
+    X(59, execve, NI, "spp", "not written yet") \
+    X(60, exit, NI, "d", "not written yet") \
+    X(61, wait4, NI, "dpxp", "not written yet") \
+    X(62, kill, NI, "dG", "not written yet") \
+    X(63, uname, NI, "p", "not written yet") \
+    X(64, semget, NI, "ddd", "not written yet") \
+    X(65, semop, NI, "dpu", "not written yet") \
+    X(66, semctl, NI, "dddx", "not written yet") \
+    X(67, shmdt, NI, "p", "not written yet") \
+    X(68, msgget, NI, "dd", "not written yet") \
+    X(69, msgsnd, NI, "dpzd", "not written yet") \
+    X(70, msgrcv, NI, "dpzld", "not written yet") \
+    X(71, msgctl, NI, "ddp", "not written yet") \
+    X(72, fcntl, NI, "fdx", "not written yet") \
+    X(73, flock, NI, "fd", "not written yet") \
+    X(74, fsync, NI, "f", "not written yet") \
+    X(75, fdatasync, NI, "f", "not written yet") \
+    X(76, truncate, NI, "sl", "not written yet") \
+    X(77, ftruncate, NI, "fl", "not written yet") \
+    X(78, getdents, NI, "fpu", "not written yet") \
+    X(79, getcwd, NI, "pz", "not written yet") \
+    X(80, chdir, NI, "s", "not written yet") \
+    X(81, fchdir, NI, "f", "not written yet") \
+    X(82, rename, NI, "ss", "not written yet") \
+    X(83, mkdir, NI, "so", "not written yet") \
+    X(84, rmdir, NI, "s", "not written yet") \
+    X(85, creat, NI, "so", "not written yet") \
+    X(86, link, NI, "ss", "not written yet") \
+    X(87, unlink, NI, "s", "not written yet") \
+    X(88, symlink, NI, "ss", "not written yet") \
+    X(89, readlink, NI, "spz", "not written yet") \
+    X(90, chmod, NI, "so", "not written yet") \
+    X(91, fchmod, NI, "fo", "not written yet") \
+    X(92, chown, NI, "suu", "not written yet") \
+    X(93, fchown, NI, "fuu", "not written yet") \
+    X(94, lchown, NI, "suu", "not written yet") \
+    X(95, umask, NI, "o", "not written yet") \
+    X(96, gettimeofday, NI, "pp", "not written yet") \
+    X(97, getrlimit, NI, "dp", "not written yet") \
+    X(98, getrusage, NI, "dp", "not written yet") \
+    X(99, sysinfo, NI, "p", "not written yet") \
+    X(100, times, NI, "p", "not written yet") \
+    X(101, ptrace, NI, "ddpp", "not written yet") \
+    X(102, getuid, NI, "", "not written yet") \
+    X(103, syslog, NI, "dpd", "not written yet") \
+    X(104, getgid, NI, "", "not written yet") \
+    X(105, setuid, NI, "u", "not written yet") \
+    X(106, setgid, NI, "u", "not written yet") \
+    X(107, geteuid, NI, "", "not written yet") \
+    X(108, getegid, NI, "", "not written yet") \
+    X(109, setpgid, NI, "dd", "not written yet") \
+    X(110, getppid, NI, "", "not written yet") \
+    X(111, getpgrp, NI, "", "not written yet") \
+    X(112, setsid, NI, "", "not written yet") \
+    X(113, setreuid, NI, "uu", "not written yet") \
+    X(114, setregid, NI, "uu", "not written yet") \
+    X(115, getgroups, NI, "dp", "not written yet") \
+    X(116, setgroups, NI, "dp", "not written yet") \
+    X(117, setresuid, NI, "uuu", "not written yet") \
+    X(118, getresuid, NI, "ppp", "not written yet") \
+    X(119, setresgid, NI, "uuu", "not written yet") \
+    X(120, getresgid, NI, "ppp", "not written yet") \
+    X(121, getpgid, NI, "d", "not written yet") \
+    X(122, setfsuid, NI, "u", "not written yet") \
+    X(123, setfsgid, NI, "u", "not written yet") \
+    X(124, getsid, NI, "d", "not written yet") \
+    X(125, capget, NI, "pp", "not written yet") \
+    X(126, capset, NI, "pp", "not written yet") \
+    X(127, rt_sigpending, NI, "pz", "not written yet") \
+    X(128, rt_sigtimedwait, NI, "pppz", "not written yet") \
+    X(129, rt_sigqueueinfo, NI, "dGp", "not written yet") \
+    X(130, rt_sigsuspend, NI, "pz", "not written yet") \
+    X(131, sigaltstack, NI, "pp", "not written yet") \
+    X(132, utime, NI, "sp", "not written yet") \
+    X(133, mknod, NI, "sox", "not written yet") \
+    X(134, uselib, REFUSED_ENOSYS, "s", "removed from Linux or never there on x86-64") \
+    X(135, personality, NI, "x", "not written yet") \
+    X(136, ustat, REFUSED_ENOSYS, "up", "removed from Linux or never there on x86-64") \
+    X(137, statfs, NI, "sp", "not written yet") \
+    X(138, fstatfs, NI, "fp", "not written yet") \
+    X(139, sysfs, REFUSED_ENOSYS, "dxx", "removed from Linux or never there on x86-64") \
+    X(140, getpriority, NI, "dd", "not written yet") \
+    X(141, setpriority, NI, "ddd", "not written yet") \
+    X(142, sched_setparam, NI, "dp", "not written yet") \
+    X(143, sched_getparam, NI, "dp", "not written yet") \
+    X(144, sched_setscheduler, NI, "ddp", "not written yet") \
+    X(145, sched_getscheduler, NI, "d", "not written yet") \
+    X(146, sched_get_priority_max, NI, "d", "not written yet") \
+    X(147, sched_get_priority_min, NI, "d", "not written yet") \
+    X(148, sched_rr_get_interval, NI, "dp", "not written yet") \
+    X(149, mlock, NI, "pz", "not written yet") \
+    X(150, munlock, NI, "pz", "not written yet") \
+    X(151, mlockall, NI, "x", "not written yet") \
+    X(152, munlockall, NI, "", "not written yet") \
+    X(153, vhangup, REFUSED_EPERM, "", "needs power over the host") \
+    X(154, modify_ldt, NI, "dpx", "not written yet") \
+    X(155, pivot_root, REFUSED_EPERM, "ss", "needs power over the host") \
+    X(156, _sysctl, REFUSED_ENOSYS, "p", "removed from Linux or never there on x86-64") \
+    X(157, prctl, NI, "dxxxx", "not written yet") \
+    X(158, arch_prctl, NI, "xx", "not written yet") \
+    X(159, adjtimex, NI, "p", "not written yet") \
+    X(160, setrlimit, NI, "dp", "not written yet") \
+    X(161, chroot, NI, "s", "not written yet") \
+    X(162, sync, NI, "", "not written yet") \
+    X(163, acct, REFUSED_EPERM, "s", "needs power over the host") \
+    X(164, settimeofday, REFUSED_EPERM, "pp", "needs power over the host") \
+    X(165, mount, NI, "sssxp", "not written yet") \
+    X(166, umount2, NI, "sx", "not written yet") \
+    X(167, swapon, REFUSED_EPERM, "sx", "needs power over the host") \
+    X(168, swapoff, REFUSED_EPERM, "s", "needs power over the host") \
+    X(169, reboot, REFUSED_EPERM, "xxxp", "needs power over the host") \
+    X(170, sethostname, NI, "su", "not written yet") \
+    X(171, setdomainname, NI, "su", "not written yet") \
+    X(172, iopl, REFUSED_EPERM, "d", "needs power over the host") \
+    X(173, ioperm, REFUSED_EPERM, "xxd", "needs power over the host") \
+    X(174, create_module, REFUSED_ENOSYS, "sz", "removed from Linux or never there on x86-64") \
+    X(175, init_module, REFUSED_EPERM, "pzs", "needs power over the host") \
+    X(176, delete_module, REFUSED_EPERM, "sx", "needs power over the host") \
+    X(177, get_kernel_syms, REFUSED_ENOSYS, "p", "removed from Linux or never there on x86-64") \
+    X(178, query_module, REFUSED_ENOSYS, "sdpzp", "removed from Linux or never there on x86-64") \
+    X(179, quotactl, REFUSED_EPERM, "dsdp", "needs power over the host") \
+    X(180, nfsservctl, REFUSED_ENOSYS, "dpp", "removed from Linux or never there on x86-64") \
+    X(181, getpmsg, REFUSED_ENOSYS, "", "removed from Linux or never there on x86-64") \
+    X(182, putpmsg, REFUSED_ENOSYS, "", "removed from Linux or never there on x86-64") \
+    X(183, afs_syscall, REFUSED_ENOSYS, "", "removed from Linux or never there on x86-64") \
+    X(184, tuxcall, REFUSED_ENOSYS, "", "removed from Linux or never there on x86-64") \
+    X(185, security, REFUSED_ENOSYS, "", "removed from Linux or never there on x86-64") \
+    X(186, gettid, NI, "", "not written yet") \
+    X(187, readahead, NI, "flz", "not written yet") \
+    X(188, setxattr, NI, "sspzx", "not written yet") \
+    X(189, lsetxattr, NI, "sspzx", "not written yet") \
+    X(190, fsetxattr, NI, "fspzx", "not written yet") \
+    X(191, getxattr, NI, "sspz", "not written yet") \
+    X(192, lgetxattr, NI, "sspz", "not written yet") \
+    X(193, fgetxattr, NI, "fspz", "not written yet") \
+    X(194, listxattr, NI, "spz", "not written yet") \
+    X(195, llistxattr, NI, "spz", "not written yet") \
+    X(196, flistxattr, NI, "fpz", "not written yet") \
+    X(197, removexattr, NI, "ss", "not written yet") \
+    X(198, lremovexattr, NI, "ss", "not written yet") \
+    X(199, fremovexattr, NI, "fs", "not written yet") \
+    X(200, tkill, NI, "dG", "not written yet") \
+    X(201, time, NI, "p", "not written yet") \
+    X(202, futex, NI, "pduppu", "not written yet") \
+    X(203, sched_setaffinity, NI, "dzp", "not written yet") \
+    X(204, sched_getaffinity, NI, "dzp", "not written yet") \
+    X(205, set_thread_area, REFUSED_ENOSYS, "p", "removed from Linux or never there on x86-64") \
+    X(206, io_setup, NI, "up", "not written yet") \
+    X(207, io_destroy, NI, "x", "not written yet") \
+    X(208, io_getevents, NI, "xllpp", "not written yet") \
+    X(209, io_submit, NI, "xlp", "not written yet") \
+    X(210, io_cancel, NI, "xpp", "not written yet") \
+    X(211, get_thread_area, REFUSED_ENOSYS, "p", "removed from Linux or never there on x86-64") \
+    X(212, lookup_dcookie, REFUSED_ENOSYS, "xpz", "removed from Linux or never there on x86-64") \
+    X(213, epoll_create, NI, "d", "not written yet") \
+    X(214, epoll_ctl_old, REFUSED_ENOSYS, "", "removed from Linux or never there on x86-64") \
+    X(215, epoll_wait_old, REFUSED_ENOSYS, "", "removed from Linux or never there on x86-64") \
+    X(216, remap_file_pages, NI, "pzxxx", "not written yet") \
+    X(217, getdents64, NI, "fpu", "not written yet") \
+    X(218, set_tid_address, NI, "p", "not written yet") \
+    X(219, restart_syscall, NI, "", "not written yet") \
+    X(220, semtimedop, NI, "dpup", "not written yet") \
+    X(221, fadvise64, NI, "flzd", "not written yet") \
+    X(222, timer_create, NI, "dpp", "not written yet") \
+    X(223, timer_settime, NI, "ddpp", "not written yet") \
+    X(224, timer_gettime, NI, "dp", "not written yet") \
+    X(225, timer_getoverrun, NI, "d", "not written yet") \
+    X(226, timer_delete, NI, "d", "not written yet") \
+    X(227, clock_settime, REFUSED_EPERM, "dp", "needs power over the host") \
+    X(228, clock_gettime, NI, "dp", "not written yet") \
+    X(229, clock_getres, NI, "dp", "not written yet") \
+    X(230, clock_nanosleep, NI, "ddpp", "not written yet") \
+    X(231, exit_group, NI, "d", "not written yet") \
+    X(232, epoll_wait, NI, "fpdd", "not written yet") \
+    X(233, epoll_ctl, NI, "fdfp", "not written yet") \
+    X(234, tgkill, NI, "ddG", "not written yet") \
+    X(235, utimes, NI, "sp", "not written yet") \
+    X(236, vserver, REFUSED_ENOSYS, "", "removed from Linux or never there on x86-64") \
+    X(237, mbind, NI, "pzdpxx", "not written yet") \
+    X(238, set_mempolicy, NI, "dpx", "not written yet") \
+    X(239, get_mempolicy, NI, "ppxpx", "not written yet") \
+    X(240, mq_open, NI, "sxop", "not written yet") \
+    X(241, mq_unlink, NI, "s", "not written yet") \
+    X(242, mq_timedsend, NI, "fpzup", "not written yet") \
+    X(243, mq_timedreceive, NI, "fpzpp", "not written yet") \
+    X(244, mq_notify, NI, "fp", "not written yet") \
+    X(245, mq_getsetattr, NI, "fpp", "not written yet") \
+    X(246, kexec_load, REFUSED_EPERM, "xxpx", "needs power over the host") \
+    X(247, waitid, NI, "ddpxp", "not written yet") \
+    X(248, add_key, NI, "sspzd", "not written yet") \
+    X(249, request_key, NI, "sssd", "not written yet") \
+    X(250, keyctl, NI, "dxxxx", "not written yet") \
+    X(251, ioprio_set, NI, "ddd", "not written yet") \
+    X(252, ioprio_get, NI, "dd", "not written yet") \
+    X(253, inotify_init, NI, "", "not written yet") \
+    X(254, inotify_add_watch, NI, "fsx", "not written yet") \
+    X(255, inotify_rm_watch, NI, "fd", "not written yet") \
+    X(256, migrate_pages, NI, "dxpp", "not written yet") \
+    X(257, openat, NI, "Fsxo", "not written yet") \
+    X(258, mkdirat, NI, "Fso", "not written yet") \
+    X(259, mknodat, NI, "Fsox", "not written yet") \
+    X(260, fchownat, NI, "Fsuux", "not written yet") \
+    X(261, futimesat, NI, "Fsp", "not written yet") \
+    X(262, newfstatat, NI, "Fspx", "not written yet") \
+    X(263, unlinkat, NI, "Fsx", "not written yet") \
+    X(264, renameat, NI, "FsFs", "not written yet") \
+    X(265, linkat, NI, "FsFsx", "not written yet") \
+    X(266, symlinkat, NI, "sFs", "not written yet") \
+    X(267, readlinkat, NI, "Fspz", "not written yet") \
+    X(268, fchmodat, NI, "Fso", "not written yet") \
+    X(269, faccessat, NI, "Fsd", "not written yet") \
+    X(270, pselect6, NI, "dppppp", "not written yet") \
+    X(271, ppoll, NI, "puppz", "not written yet") \
+    X(272, unshare, NI, "x", "not written yet") \
+    X(273, set_robust_list, NI, "pz", "not written yet") \
+    X(274, get_robust_list, NI, "dpp", "not written yet") \
+    X(275, splice, NI, "fpfpzx", "not written yet") \
+    X(276, tee, NI, "ffzx", "not written yet") \
+    X(277, sync_file_range, NI, "fllx", "not written yet") \
+    X(278, vmsplice, NI, "fpux", "not written yet") \
+    X(279, move_pages, NI, "dxpppx", "not written yet") \
+    X(280, utimensat, NI, "Fspx", "not written yet") \
+    X(281, epoll_pwait, NI, "fpddpz", "not written yet") \
+    X(282, signalfd, NI, "fpz", "not written yet") \
+    X(283, timerfd_create, NI, "dx", "not written yet") \
+    X(284, eventfd, NI, "u", "not written yet") \
+    X(285, fallocate, NI, "fdll", "not written yet") \
+    X(286, timerfd_settime, NI, "fxpp", "not written yet") \
+    X(287, timerfd_gettime, NI, "fp", "not written yet") \
+    X(288, accept4, NI, "fppx", "not written yet") \
+    X(289, signalfd4, NI, "fpzx", "not written yet") \
+    X(290, eventfd2, NI, "ux", "not written yet") \
+    X(291, epoll_create1, NI, "x", "not written yet") \
+    X(292, dup3, NI, "ffx", "not written yet") \
+    X(293, pipe2, NI, "px", "not written yet") \
+    X(294, inotify_init1, NI, "x", "not written yet") \
+    X(295, preadv, NI, "fpul", "not written yet") \
+    X(296, pwritev, NI, "fpul", "not written yet") \
+    X(297, rt_tgsigqueueinfo, NI, "ddGp", "not written yet") \
+    X(298, perf_event_open, NI, "pddfx", "not written yet") \
+    X(299, recvmmsg, NI, "fpuxp", "not written yet") \
+    X(300, fanotify_init, NI, "xx", "not written yet") \
+    X(301, fanotify_mark, NI, "fxxFs", "not written yet") \
+    X(302, prlimit64, NI, "ddpp", "not written yet") \
+    X(303, name_to_handle_at, NI, "Fsppx", "not written yet") \
+    X(304, open_by_handle_at, REFUSED_EPERM, "fpx", "needs power over the host") \
+    X(305, clock_adjtime, NI, "dp", "not written yet") \
+    X(306, syncfs, NI, "f", "not written yet") \
+    X(307, sendmmsg, NI, "fpux", "not written yet") \
+    X(308, setns, NI, "fx", "not written yet") \
+    X(309, getcpu, NI, "ppp", "not written yet") \
+    X(310, process_vm_readv, NI, "dpupux", "not written yet") \
+    X(311, process_vm_writev, NI, "dpupux", "not written yet") \
+    X(312, kcmp, NI, "dddxx", "not written yet") \
+    X(313, finit_module, REFUSED_EPERM, "fsx", "needs power over the host") \
+    X(314, sched_setattr, NI, "dpx", "not written yet") \
+    X(315, sched_getattr, NI, "dpux", "not written yet") \
+    X(316, renameat2, NI, "FsFsx", "not written yet") \
+    X(317, seccomp, NI, "uxp", "not written yet") \
+    X(318, getrandom, NI, "pzx", "not written yet") \
+    X(319, memfd_create, NI, "sx", "not written yet") \
+    X(320, kexec_file_load, REFUSED_EPERM, "ffxsx", "needs power over the host") \
+    X(321, bpf, NI, "dpu", "not written yet") \
+    X(322, execveat, NI, "Fsppx", "not written yet") \
+    X(323, userfaultfd, NI, "x", "not written yet") \
+    X(324, membarrier, NI, "dxd", "not written yet") \
+    X(325, mlock2, NI, "pzx", "not written yet") \
+    X(326, copy_file_range, NI, "fpfpzx", "not written yet") \
+    X(327, preadv2, NI, "fpullx", "not written yet") \
+    X(328, pwritev2, NI, "fpullx", "not written yet") \
+    X(329, pkey_mprotect, NI, "pzxd", "not written yet") \
+    X(330, pkey_alloc, NI, "xx", "not written yet") \
+    X(331, pkey_free, NI, "d", "not written yet") \
+    X(332, statx, NI, "Fsxxp", "not written yet") \
+    X(333, io_pgetevents, NI, "xllppp", "not written yet") \
+    X(334, rseq, NI, "puxx", "not written yet") \
+    X(335, uretprobe, REFUSED_ENOSYS, "", "removed from Linux or never there on x86-64") \
+    X(424, pidfd_send_signal, NI, "fGpx", "not written yet") \
+    X(425, io_uring_setup, NI, "up", "not written yet") \
+    X(426, io_uring_enter, NI, "fuuxpz", "not written yet") \
+    X(427, io_uring_register, NI, "fupu", "not written yet") \
+    X(428, open_tree, NI, "Fsx", "not written yet") \
+    X(429, move_mount, NI, "FsFsx", "not written yet") \
+    X(430, fsopen, NI, "sx", "not written yet") \
+    X(431, fsconfig, NI, "fuspd", "not written yet") \
+    X(432, fsmount, NI, "fxx", "not written yet") \
+    X(433, fspick, NI, "Fsx", "not written yet") \
+    X(434, pidfd_open, NI, "dx", "not written yet") \
+    X(435, clone3, NI, "pz", "not written yet") \
+    X(436, close_range, NI, "uux", "not written yet") \
+    X(437, openat2, NI, "Fspz", "not written yet") \
+    X(438, pidfd_getfd, NI, "fdx", "not written yet") \
+    X(439, faccessat2, NI, "Fsdx", "not written yet") \
+    X(440, process_madvise, NI, "fpudx", "not written yet") \
+    X(441, epoll_pwait2, NI, "fpdppz", "not written yet") \
+    X(442, mount_setattr, NI, "Fsxpz", "not written yet") \
+    X(443, quotactl_fd, REFUSED_EPERM, "fddp", "needs power over the host") \
+    X(444, landlock_create_ruleset, NI, "pzx", "not written yet") \
+    X(445, landlock_add_rule, NI, "fdpx", "not written yet") \
+    X(446, landlock_restrict_self, NI, "fx", "not written yet") \
+    X(447, memfd_secret, NI, "x", "not written yet") \
+    X(448, process_mrelease, NI, "fx", "not written yet") \
+    X(449, futex_waitv, NI, "puxpd", "not written yet") \
+    X(450, set_mempolicy_home_node, NI, "xxxx", "not written yet") \
+    X(451, cachestat, NI, "fppx", "not written yet") \
+    X(452, fchmodat2, NI, "Fsox", "not written yet") \
+    X(453, map_shadow_stack, NI, "pzx", "not written yet") \
+    X(454, futex_wake, NI, "pxdx", "not written yet") \
+    X(455, futex_wait, NI, "pxxxpd", "not written yet") \
+    X(456, futex_requeue, NI, "pxdd", "not written yet") \
+    X(457, statmount, NI, "ppzx", "not written yet") \
+    X(458, listmount, NI, "ppzx", "not written yet") \
+    X(459, lsm_get_self_attr, NI, "uppx", "not written yet") \
+    X(460, lsm_set_self_attr, NI, "upux", "not written yet") \
+    X(461, lsm_list_modules, NI, "ppx", "not written yet") \
+    X(462, mseal, NI, "pzx", "not written yet")
+/* clang-format on */
