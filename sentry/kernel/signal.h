@@ -25,13 +25,19 @@ struct ksigaction {
 struct sighand {
     refcount_t refs;
     struct spinlock lock;
-    struct ksigaction action[NSIGNALS];
+    struct ksigaction action[NSIGNALS]; /* of signal n at n - 1 */
+    struct waitq signalfd_wait;         /* woken for each signal that is queued */
+    struct sighand *superseded; /* what an exec unshared from; kept as senders may still look at it */
 };
 
-/* One queued signal. */
+/*
+ * One queued signal; on one pending queue or owned by whoever took it off. A posix timer embeds
+ * one (embedded: never freed by the queue) and counts expirations while it is still queued.
+ */
 struct sigqueue {
     struct list link;
     siginfo_t info;
+    bool embedded;
 };
 
 /* Pending signals of a task or of a process; guarded by sighand->lock. */
@@ -66,6 +72,20 @@ void signal_set_blocked(struct task *t, sigset64_t set);
 void signal_deliver(void);
 /* Replace the mask for the time of a call (ppoll, sigsuspend); restored at delivery. */
 void signal_mask_temporarily(sigset64_t set);
+
+/*
+ * Take the first pending signal of current (own, then the process's) that is in `set`, for
+ * sigtimedwait and signalfd; 0 when there is none. Fills *info.
+ */
+int signal_dequeue(sigset64_t set, siginfo_t *info);
+/* Signals of `set` that wait for current. */
+sigset64_t signal_pending_set(void);
+/* May current send sig to t? 0, -EPERM. (SIGCONT within the session is always allowed.) */
+int signal_permission(struct task *t, int sig);
+/* Whether current ignores or blocks sig (job control of terminals). */
+bool signal_ignored_or_blocked(int sig);
+/* Whether the process group of current has no member that could be continued by its shell. */
+bool current_pgrp_orphaned(void);
 
 struct sighand *sighand_new(const struct sighand *copy_of); /* NULL: defaults */
 void sighand_put(struct sighand *s);

@@ -52,7 +52,7 @@ struct task {
     void *fpu;              /* machine_fpu_size bytes, 64-aligned */
 
     refcount_t refs;
-    int tid;                  /* constant */
+    int tid;                  /* tasklist lock; changes only when a thread execs and becomes the leader */
     u32 work;                 /* WORK_*, atomic */
     enum task_state state;    /* tasklist lock for ZOMBIE/DEAD; else informative */
     struct process *process;  /* constant */
@@ -68,7 +68,12 @@ struct task {
     struct sigpending pending; /* sighand->lock */
     sigset64_t blocked;       /* written by self under sighand->lock */
     sigset64_t saved_blocked; /* valid with restore_blocked */
+    sigset64_t sigwait;       /* rt_sigtimedwait waits for these although blocked; sighand->lock */
     bool restore_blocked;
+    bool exiting;             /* takes no signals any more; sighand->lock */
+    bool stop_wanted;         /* has to take part in the group stop; sighand->lock */
+    bool stopped;             /* in the group stop; sighand->lock */
+    u64 trap_nr, trap_error, trap_addr; /* last exception, for sigcontext */
     bool in_syscall;          /* regs.orig_rax is a call that may be restarted */
     stack_t altstack;
     struct restart_block restart;
@@ -84,7 +89,7 @@ struct task {
     int nice, policy, rt_priority;
     u64 start_time;           /* monotonic ns */
     u64 utime, stime;         /* ns; by machine accounting at user_run boundaries */
-    u64 acct_stamp;
+    u64 acct_stamp;           /* when the current stretch of user or kernel time began */
     u64 min_flt, maj_flt, nvcsw, nivcsw;
     u32 personality;
     bool no_new_privs;
@@ -102,9 +107,11 @@ enum { STOP_NONE, STOP_PENDING, STOP_DONE };
 struct process {
     refcount_t refs;
     int pid;
-    struct task *leader;
-    struct list threads;   /* of task.thread_link */
+    struct task *leader;   /* tasklist lock; NULL once reaped */
+    struct sighand *sighand; /* the threads' one; see sighand_lock() */
+    struct list threads;   /* of task.thread_link; changed under tasklist lock AND sighand->lock */
     unsigned nthreads;     /* alive */
+    struct task *exec_task; /* thread that waits in exec for all others to end; sighand->lock */
     struct process *parent;
     struct list children, sibling;
     struct list all_link;  /* all processes */
@@ -118,6 +125,7 @@ struct process {
     int stop_state;        /* STOP_* */
     int stop_signal;       /* for wait4(WUNTRACED) */
     bool stop_reported, continued;
+    int stop_notify;       /* CLD_* that the next of its threads to run tells the parent; sighand->lock */
     unsigned stop_count;   /* threads that still have to stop */
     struct waitq stop_wait;
     struct rlimit64_ {
@@ -127,8 +135,13 @@ struct process {
     u64 utime_dead, stime_dead; /* threads that have gone */
     u64 min_flt_dead, maj_flt_dead;
     struct ktimer real_timer; /* ITIMER_REAL */
-    u64 real_interval;
-    struct list posix_timers;
+    u64 real_interval;     /* sighand->lock */
+    struct cpu_timer {
+        u64 expires, interval; /* ns of CPU time; expires 0: not armed */
+    } virt_timer, prof_timer;  /* sighand->lock */
+    struct ktimer cpu_tick;    /* makes the threads look at their CPU timers */
+    struct list posix_timers;  /* sighand->lock */
+    int next_timer_id;
     struct vfs_file *exe;  /* /proc/PID/exe */
     bool dumpable, child_subreaper;
     s32 oom_score_adj;
@@ -158,6 +171,13 @@ struct clone_params {
 long task_clone(const struct clone_params *p);
 /* A thread of the Sentry itself (no user side). NULL when out of memory. */
 struct task *kthread_start(const char *name, void (*fn)(void *), void *arg);
+/*
+ * current stops using its address space (exec before it switches, exit): robust futexes,
+ * clear_child_tid, and the parent that waits in vfork goes on.
+ */
+void task_mm_release(void);
+/* exec has succeeded: what the kernel resets (timers, alternate stack, exit signal, ...). */
+void task_exec_reset(const char *comm);
 /* End current's thread / all of its process. code: as wait(2) reports it (status << 8, or signal). */
 _Noreturn void task_exit(int code);
 _Noreturn void process_exit(int code);
@@ -181,6 +201,7 @@ _Noreturn void task_loop(void);
 /* ---- credentials: cred.c ---- */
 
 struct cred *cred_get(struct cred *c);
+struct cred *task_cred_get(struct task *t); /* of any task, +reference */
 void cred_put(struct cred *c);
 struct cred *cred_copy(const struct cred *c, u32 ngroups); /* a private, unpublished copy */
 void cred_commit(struct cred *c);                          /* becomes current's; consumes c */
