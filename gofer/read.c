@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The requests that leave the tree as it is. Each handler gets a message that the codec found
+ * sound; what is checked here is what the numbers in it mean.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "gofer/server.h"
+
+int handle_attach(struct server *s, const struct gofer_msg *m, struct answer *a)
+{
+    const struct gofer_attach_req *req = &m->body.attach;
+    struct gofer_attach_rep rep = {.fid_max = GOFER_FIDS, .open_max = s->bound_max};
+    const struct root *r;
+    int err, fd;
+
+    if (req->version != GOFER_PROTO_VERSION)
+        return -EPROTO;
+    if (req->mount >= s->cfg->nmounts || req->fid == GOFER_NOFID)
+        return -EINVAL;
+    err = fid_check_new(s, req->fid);
+    if (err)
+        return err;
+    r = &s->roots[req->mount];
+    err = stat_below(r->fd, "", &rep.attr);
+    if (err)
+        return err;
+    fd = fcntl(r->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    fid_bind(s, req->fid, S_ISDIR(rep.attr.mode) ? FID_DIR : FID_ROOT, fd, req->mount);
+    rep.flags = r->readonly ? GOFER_ATTACH_RDONLY : 0;
+    gofer_put(&a->w, &rep, sizeof(rep));
+    return 0;
+}
+
+/* Where a walk stands. The descriptor is owned unless it is the one of the fid it began at. */
+struct walk {
+    int base, dirfd;
+    struct gofer_attr attr[GOFER_WALK_MAX];
+    struct gofer_walk_rep rep;
+    char name[GOFER_NAME_MAX + 1];
+    char link[GOFER_TEXT_MAX + 1];
+    size_t linklen;
+};
+
+static void walk_leave(struct walk *w)
+{
+    if (w->dirfd != w->base)
+        close(w->dirfd);
+}
+
+/* Nothing wrong with the tree: we are short of something, and the walk may be tried again. */
+static bool shortage(int err)
+{
+    return err == -EMFILE || err == -ENFILE || err == -ENOMEM;
+}
+
+/* Take the step to w->name; enter says whether a directory is to be entered. 0, or why we stop. */
+static int walk_step(struct walk *w, bool last, bool enter)
+{
+    struct gofer_attr *attr = &w->attr[w->rep.count];
+    ssize_t n;
+    int fd = -1, err;
+
+    if (enter) {
+        fd = open_below(w->dirfd, w->name, O_PATH, 0);
+        if (fd < 0)
+            return fd;
+    }
+    err = enter ? stat_below(fd, "", attr) : stat_below(w->dirfd, w->name, attr);
+    if (err)
+        goto out;
+    w->rep.count++;
+    if (S_ISLNK(attr->mode)) {
+        n = readlinkat(w->dirfd, w->name, w->link, sizeof(w->link));
+        w->linklen = n > 0 && n <= GOFER_TEXT_MAX ? n : 0;
+    }
+    if (S_ISDIR(attr->mode) && enter) {
+        walk_leave(w);
+        w->dirfd = fd;
+        return 0;
+    }
+    if (!last)
+        err = S_ISLNK(attr->mode) ? -ELOOP : -ENOTDIR;
+out:
+    if (fd >= 0)
+        close(fd);
+    return err;
+}
+
+static int walk_open(struct walk *w, u32 flags, bool readonly)
+{
+    if (!open_flags_ok(flags))
+        return -EINVAL;
+    if (readonly && (flags & (O_ACCMODE | O_TRUNC)))
+        return -EROFS;
+    return open_regular(w->dirfd, w->name, flags);
+}
+
+int handle_walk(struct server *s, const struct gofer_msg *m, struct answer *a)
+{
+    const struct gofer_walk_req *req = &m->body.walk;
+    const struct fid *f = fid_get(s, req->fid);
+    struct walk w = {.rep = {.stop = 0}};
+    u16 mount;
+    u32 mode;
+    int err;
+
+    if (!f)
+        return -EBADF;
+    if (f->kind != FID_DIR || req->count == 0)
+        return f->kind == FID_DIR ? -EINVAL : -ENOTDIR;
+    err = fid_check_new(s, req->newfid);
+    if (err)
+        return err;
+    mount = f->mount;
+    w.base = w.dirfd = f->fd;
+    for (unsigned i = 0; i < req->count && !w.rep.stop; i++) {
+        bool last = i + 1 == req->count;
+        memcpy(w.name, m->str[i].p, m->str[i].len);
+        w.name[m->str[i].len] = '\0';
+        w.rep.stop = walk_step(&w, last, !last || req->newfid != GOFER_NOFID);
+    }
+    if (shortage(w.rep.stop)) {
+        walk_leave(&w);
+        return w.rep.stop;
+    }
+    mode = w.rep.count > 0 ? w.attr[w.rep.count - 1].mode : 0;
+    if (!w.rep.stop && S_ISREG(mode) && (req->flags & GOFER_WALK_OPEN)) {
+        a->fd = walk_open(&w, req->open_flags, s->roots[mount].readonly);
+        w.rep.open_err = a->fd < 0 ? a->fd : 0;
+    }
+    if (!w.rep.stop && S_ISDIR(mode) && req->newfid != GOFER_NOFID)
+        fid_bind(s, req->newfid, FID_DIR, w.dirfd, mount);
+    else
+        walk_leave(&w);
+    gofer_put(&a->w, &w.rep, sizeof(w.rep));
+    gofer_put(&a->w, w.attr, w.rep.count * sizeof(w.attr[0]));
+    gofer_put_str(&a->w, w.link, w.linklen);
+    return 0;
+}
+
+static int open_place(const struct place *p, u32 flags)
+{
+    int fd;
+
+    if (!p->open_file)
+        return open_regular(p->dirfd, p->name, flags);
+    /* An open file may be had again, but not with more rights. */
+    if (flags != p->fid->accmode)
+        return -EINVAL;
+    fd = fcntl(p->dirfd, F_DUPFD_CLOEXEC, 0);
+    return fd >= 0 ? fd : -errno;
+}
+
+int handle_open(struct server *s, const struct gofer_msg *m, struct answer *a)
+{
+    const struct gofer_open_req *req = &m->body.open;
+    struct gofer_open_rep rep;
+    struct place p;
+    int err;
+
+    if (!open_flags_ok(req->flags))
+        return -EINVAL;
+    err = place_get(s, req->fid, &m->str[0], req->flags & (O_ACCMODE | O_TRUNC), &p);
+    if (!err)
+        err = fid_check_new(s, req->newfid);
+    if (err)
+        return err;
+    a->fd = open_place(&p, req->flags);
+    if (a->fd < 0)
+        return a->fd;
+    err = stat_below(a->fd, "", &rep.attr);
+    if (!err)
+        err = bind_open(s, req->newfid, a->fd, req->flags, p.fid->mount);
+    gofer_put(&a->w, &rep, sizeof(rep));
+    return err;
+}
+
+int handle_readlink(struct server *s, const struct gofer_msg *m, struct answer *a)
+{
+    struct gofer_readlink_rep rep = {0};
+    char link[GOFER_TEXT_MAX + 1];
+    struct place p;
+    ssize_t n;
+    int err;
+
+    err = place_get(s, m->body.readlink.fid, &m->str[0], false, &p);
+    if (err)
+        return err;
+    n = readlinkat(p.dirfd, p.name, link, sizeof(link));
+    if (n < 0)
+        return -errno;
+    if (n == 0 || n > GOFER_TEXT_MAX)
+        return -ENAMETOOLONG;
+    gofer_put(&a->w, &rep, sizeof(rep));
+    gofer_put_str(&a->w, link, n);
+    return 0;
+}
+
+/* One entry as getdents64(2) gives it. */
+struct host_dirent {
+    u64 ino;
+    s64 off;
+    u16 reclen;
+    u8 type;
+    char name[];
+};
+
+/*
+ * A host entry of n bytes becomes at most 6 n: 24 bytes, which hold a name of at most 4, turn into
+ * 19 + sizeof(attr) + 4.
+ */
+_Static_assert(sizeof(struct gofer_dirent) + sizeof(struct gofer_attr) + 4 <= 6 * 24, "6 n");
+#define READDIR_GROWTH    6
+#define READDIR_CHUNK     8192
+#define READDIR_CHUNK_MIN 280 /* the longest name fits */
+
+static u16 put_entries(struct answer *a, const struct fid *f, const char *buf, long n, bool attrs)
+{
+    u16 count = 0;
+
+    for (long pos = 0; pos < n;) {
+        const struct host_dirent *h = (const void *)(buf + pos);
+        struct gofer_dirent ent = {.cookie = h->off, .ino = h->ino, .type = h->type};
+        size_t len = strlen(h->name);
+        struct gofer_attr attr;
+
+        pos += h->reclen;
+        if (!gofer_name_ok(h->name, len)) /* "." and ".." */
+            continue;
+        ent.namelen = len;
+        if (attrs && stat_below(f->fd, h->name, &attr) == 0)
+            ent.flags = GOFER_DIRENT_ATTR;
+        gofer_put(&a->w, &ent, sizeof(ent));
+        if (ent.flags & GOFER_DIRENT_ATTR)
+            gofer_put(&a->w, &attr, sizeof(attr));
+        gofer_put(&a->w, h->name, len);
+        count++;
+    }
+    return count;
+}
+
+/* Have f->readfd open and at cookie. */
+static int readdir_seek(struct fid *f, u64 cookie)
+{
+    if (f->readfd < 0) {
+        f->readfd = open_below(f->fd, ".", O_RDONLY | O_DIRECTORY, 0);
+        if (f->readfd < 0)
+            return f->readfd;
+        f->cookie = 0;
+    }
+    if (cookie != f->cookie) {
+        if (lseek(f->readfd, cookie, SEEK_SET) < 0)
+            return -errno;
+        f->cookie = cookie;
+    }
+    return 0;
+}
+
+int handle_readdir(struct server *s, const struct gofer_msg *m, struct answer *a)
+{
+    const struct gofer_readdir_req *req = &m->body.readdir;
+    struct fid *f = fid_get(s, req->fid);
+    char buf[READDIR_CHUNK] __attribute__((aligned(8)));
+    struct gofer_readdir_rep rep = {0};
+    u32 head = a->w.len;
+    long n;
+    int err;
+
+    if (!f || f->kind != FID_DIR)
+        return f ? -ENOTDIR : -EBADF;
+    err = readdir_seek(f, req->cookie);
+    if (err)
+        return err;
+    if (req->size < a->w.cap)
+        a->w.cap = req->size;
+    gofer_put(&a->w, &rep, sizeof(rep));
+    if (gofer_room(&a->w) < READDIR_CHUNK_MIN * READDIR_GROWTH)
+        return -EINVAL;
+    while (gofer_room(&a->w) >= READDIR_CHUNK_MIN * READDIR_GROWTH) {
+        size_t chunk = gofer_room(&a->w) / READDIR_GROWTH;
+        n = syscall(SYS_getdents64, f->readfd, buf, chunk < sizeof(buf) ? chunk : sizeof(buf));
+        if (n < 0 && rep.count == 0)
+            return -errno;
+        if (n <= 0) {
+            rep.eof = n == 0;
+            break;
+        }
+        rep.count += put_entries(a, f, buf, n, req->flags & GOFER_READDIR_ATTR);
+        for (long pos = 0; pos < n; pos += ((struct host_dirent *)(buf + pos))->reclen)
+            f->cookie = ((struct host_dirent *)(buf + pos))->off;
+    }
+    if (rep.eof) {
+        close(f->readfd);
+        f->readfd = -1;
+    }
+    memcpy(a->w.buf + head, &rep, sizeof(rep));
+    return 0;
+}
+
+int handle_getattr(struct server *s, const struct gofer_msg *m, struct answer *a)
+{
+    struct gofer_getattr_rep rep;
+    struct place p;
+    int err;
+
+    err = place_get(s, m->body.getattr.fid, &m->str[0], false, &p);
+    if (!err)
+        err = place_stat(&p, &rep.attr);
+    gofer_put(&a->w, &rep, sizeof(rep));
+    return err;
+}
+
+int handle_statfs(struct server *s, const struct gofer_msg *m, struct answer *a)
+{
+    const struct fid *f = fid_get(s, m->body.statfs.fid);
+    struct gofer_statfs_rep rep;
+    struct statfs st;
+
+    if (!f)
+        return -EBADF;
+    if (fstatfs(f->fd, &st) < 0)
+        return -errno;
+    rep = (struct gofer_statfs_rep){
+        .type = st.f_type,
+        .bsize = st.f_bsize,
+        .blocks = st.f_blocks,
+        .bfree = st.f_bfree,
+        .bavail = st.f_bavail,
+        .files = st.f_files,
+        .ffree = st.f_ffree,
+        .namelen = st.f_namelen,
+        .frsize = st.f_frsize,
+        .flags = st.f_flags,
+    };
+    gofer_put(&a->w, &rep, sizeof(rep));
+    return 0;
+}
+
+int handle_clunk(struct server *s, const struct gofer_msg *m, struct answer *a)
+{
+    struct gofer_clunk_rep rep = {0};
+
+    for (unsigned i = 0; i < m->count; i++)
+        fid_clunk(s, gofer_msg_fid(m, i));
+    gofer_put(&a->w, &rep, sizeof(rep));
+    return 0;
+}
+
+/* Flush the file, or the directory, that p names. */
+static int sync_place(const struct place *p, bool datasync)
+{
+    struct stat st;
+    int fd, err;
+
+    if (p->open_file) {
+        fd = p->dirfd;
+    } else {
+        if (fstatat(p->dirfd, p->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            return -errno;
+        fd = S_ISDIR(st.st_mode) ? open_below(p->dirfd, p->name, O_RDONLY | O_DIRECTORY, 0)
+                                 : open_regular(p->dirfd, p->name, O_RDONLY);
+        if (fd < 0)
+            return fd;
+    }
+    err = (datasync ? fdatasync(fd) : fsync(fd)) < 0 ? -errno : 0;
+    if (!p->open_file)
+        close(fd);
+    return err;
+}
+
+int handle_fsync(struct server *s, const struct gofer_msg *m, struct answer *a)
+{
+    struct gofer_fsync_rep rep = {0};
+    struct place p;
+    int err;
+
+    err = place_get(s, m->body.fsync.fid, &m->str[0], false, &p);
+    if (!err)
+        err = sync_place(&p, m->body.fsync.datasync);
+    gofer_put(&a->w, &rep, sizeof(rep));
+    return err;
+}
