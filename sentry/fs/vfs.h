@@ -9,6 +9,7 @@
 
 #include <linux/fcntl.h>
 #include <linux/limits.h>
+#include <linux/mount.h>
 #include <linux/stat.h>
 #include <asm/stat.h>
 #include <asm/statfs.h>
@@ -24,6 +25,14 @@ struct super;
 struct vfs_file;
 struct poll_table;
 struct cred;
+struct fs_context;
+struct files;
+
+/* (mount, dentry) pair; a holder of a struct path holds both unless it says "borrowed". */
+struct path {
+    struct mount *mnt;
+    struct dentry *dentry;
+};
 
 /* Attributes of an inode, as stat(2) shows them. */
 struct attr {
@@ -46,6 +55,12 @@ struct attr {
  * Per-inode operations. Directory operations are called with dir->lock held for write, lookup for read; `d` is a
  * negative dentry that the operation instantiates (dentry_instantiate). NULL members answer: lookup ENOTDIR, creating calls
  * EPERM (EROFS on read-only mounts is the VFS's business), readlink EINVAL. Errors are negative errno.
+ */
+/* After success the VFS itself hashes, renames or unhashes dentries: unlink, rmdir, rename touch only the file
+ * system's own records. Permissions, mount flags, "exists" and "is a directory" were checked. revalidate comes from the
+ * parent directory's ops (d may be negative). lookup, create … of a directory that went (INODE_DEAD) are never called.
+ * inode_permission() looks at inode->attr: keep its mode, uid and gid fresh. setattr runs with ino->lock held for write and
+ * updates ino->attr (attr_apply); getattr without it. xattr operations: NULL means EOPNOTSUPP.
  */
 struct inode_ops {
     /* Find d->name in dir: instantiate d, or leave it negative and return 0. */
@@ -71,18 +86,23 @@ struct inode_ops {
     /* Is the cached dentry still good? NULL: always. */
     bool (*revalidate)(struct dentry *d);
     void (*evict)(struct inode *ino); /* last reference goes: free ino->private */
+    /* Value into buf (size 0: only its length); length or -errno (ENODATA, ERANGE). */
+    s64 (*getxattr)(struct inode *ino, const char *name, void *buf, size_t size);
+    /* value NULL: remove. flags: XATTR_CREATE, XATTR_REPLACE. ino->lock held for write. */
+    int (*setxattr)(struct inode *ino, const char *name, const void *value, size_t size, u32 flags);
+    /* NUL-terminated names one after the other; as getxattr. */
+    s64 (*listxattr)(struct inode *ino, char *buf, size_t size);
 };
 
-/* (mount, dentry) pair; a holder of a struct path holds both unless it says "borrowed". */
-struct path {
-    struct mount *mnt;
-    struct dentry *dentry;
-};
-
-/* Emits one directory entry; false: the buffer is full, stop. */
+/*
+ * Emits one directory entry; false: the buffer is full, stop. next is the value of f->pos behind this
+ * entry; readdir stores it there after each entry that was taken. "." and ".." come first (dir_emit_dots).
+ */
 struct dir_emitter {
     bool (*emit)(struct dir_emitter *e, const char *name, size_t len, u64 ino, u32 dtype, u64 next);
 };
+/* Entries at f->pos 0 and 1; false: the buffer is full. Others start at 2. */
+bool dir_emit_dots(struct vfs_file *f, struct dir_emitter *e);
 
 /* Per-open-file operations; all may sleep. NULL: the errno in brackets. */
 struct file_ops {
@@ -101,8 +121,10 @@ struct file_ops {
 };
 
 struct super_ops {
-    int (*statfs)(struct super *sb, struct statfs *st);
-    void (*destroy)(struct super *sb);
+    int (*statfs)(struct super *sb, struct statfs *st); /* NULL: type, block size and name length */
+    void (*destroy)(struct super *sb); /* nothing uses it any more, all dentries are gone */
+    int (*sync)(struct super *sb);
+    void (*dentry_free)(struct dentry *d); /* drop d->private */
 };
 
 /* A mounted file system instance. */
@@ -134,9 +156,12 @@ struct inode {
     struct pipe *pipe;           /* FIFOs: shared by all openers; lock */
     struct flock_list *locks;    /* POSIX and flock locks */
     s32 writers;                 /* >0 open for writing, <0 being executed (ETXTBSY); atomic */
+    u32 flags;                   /* INODE_*; lock */
     struct waitq *sock_wait;     /* bound AF_UNIX socket: see net/unix.c */
     void *sock;
 };
+#define INODE_DEAD 1u      /* removed directory: nothing can be made in it */
+#define INODE_IMMUTABLE 2u /* attributes cannot be changed (proc, sys) */
 
 /*
  * A name in a directory, positive (inode != NULL) or negative. Hash chain, lru and children are guarded by the
@@ -157,6 +182,7 @@ struct dentry {
 };
 #define DENTRY_MOUNTED 1u /* something is mounted here in some namespace */
 #define DENTRY_UNHASHED 2u /* unlinked: shows "(deleted)" */
+#define DENTRY_PSEUDO 4u   /* has no place in a tree: its name is shown as it is ("pipe:[7]") */
 
 /* Flags of a mount: MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME. */
 struct mount {
@@ -222,6 +248,16 @@ struct inode *inode_new(struct super *sb, const struct inode_ops *ops, const str
 void inode_get(struct inode *i);
 void inode_put(struct inode *i);
 int inode_getattr(struct inode *i, struct attr *a);
+/* Change attributes after the permission checks of chmod, chown, utimes, truncate. Takes i->lock. */
+int inode_setattr(struct inode *i, const struct attr *a, u32 valid);
+/* Copy the valid fields into i->attr and set ctime (and mtime with ATTR_SIZE). i->lock held. */
+void attr_apply(struct inode *i, const struct attr *a, u32 valid);
+/* What was written: drop set-id bits, mtime and ctime = now. i->lock held. */
+void inode_modified(struct inode *i);
+/* Relative atime of what f reads. */
+void file_accessed(struct vfs_file *f);
+/* Owner and mode of something new in dir: current's fsuid/fsgid, set-group-id directories. */
+void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode);
 /* Permission bits against current's fsuid/fsgid and capabilities. want: MAY_*. */
 #define MAY_EXEC 1u
 #define MAY_WRITE 2u
@@ -234,12 +270,25 @@ struct dentry *dentry_new_root(struct super *sb, struct inode *root); /* consume
 struct dentry *dentry_lookup_cached(struct dentry *dir, const char *name, size_t len);
 struct dentry *dentry_alloc(struct dentry *dir, const char *name, size_t len);
 void dentry_instantiate(struct dentry *d, struct inode *i); /* consumes the inode reference */
-void dentry_make_negative(struct dentry *d);                /* after unlink */
+void dentry_make_negative(struct dentry *d);                /* after unlink; done by the VFS */
+void dentry_add(struct dentry *d);  /* hash a fresh one */
+void dentry_drop(struct dentry *d); /* unhash: the next lookup asks the file system */
+/* Give `from` the place and name of `to` (which is unhashed, or takes from's with exchange). */
+void dentry_move(struct dentry *from, struct dentry *to, bool exchange);
+/* Dentry outside any tree, for sockets, pipes, memfds; consumes the inode reference. */
+struct dentry *dentry_new_pseudo(const char *name, struct inode *i);
 void dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
 /* Child by name via cache, then inode_ops.lookup; +reference, may be negative. dir->inode lock NOT held. */
 struct dentry *dentry_child(struct dentry *dir, const char *name, size_t len);
+/* The same with dir->inode->lock held (any mode). */
+struct dentry *dentry_child_locked(struct dentry *dir, const char *name, size_t len);
 void dentry_drop_children(struct dentry *dir); /* forget unused cached names below */
+
+/* Free every dentry of a dead super block. */
+void dentry_free_tree(struct dentry *root);
+void dcache_init(void);
+void dcache_shrink(unsigned n); /* forget up to n unused names */
 
 void path_get(const struct path *p);
 void path_put(const struct path *p);
@@ -256,9 +305,26 @@ void fs_register(const struct fs_type *t); /* at init */
 const struct fs_type *fs_find(const char *name);
 int mount_attach(struct super *sb, const struct path *at, u32 flags, const char *source);
 int mount_detach(const struct path *at, u32 flags);
+int mount_bind(const struct path *from, const struct path *at, u32 flags);
+int mount_move(const struct path *from, const struct path *at);
+int mount_remount(const struct path *at, u32 flags); /* new MS_* flags */
+#ifndef MNT_DETACH /* flags of umount2(2), which no kernel header names */
+#define MNT_FORCE 1
+#define MNT_DETACH 2
+#define MNT_EXPIRE 4
+#define UMOUNT_NOFOLLOW 8
+#endif
 extern struct mount *root_mount;
+/* Every mount, in the order in which they were made: the n-th with a reference, or NULL. */
+struct mount *mount_nth(unsigned n);
+void mount_get(struct mount *m);
+void mount_put(struct mount *m);
+/* A mount that is in no tree (anonymous files). */
+struct mount *mount_new(struct super *sb, u32 flags, const char *source);
 /* Cross from a mountpoint to what is mounted on it, repeatedly; consumes and replaces *p. */
 void mount_follow(struct path *p);
+/* From the root of a mount to the place it is mounted on; false at the top. Consumes and replaces *p. */
+bool mount_up(struct path *p);
 
 /* ---- path walking: namei.c ---- */
 
@@ -284,6 +350,10 @@ char *getname(uva_t name, bool empty_ok);
 /* Open; returns file or ERR_PTR. */
 struct vfs_file *vfs_open(int dirfd, const char *name, u32 flags, u32 mode);
 struct vfs_file *vfs_open_path(const struct path *p, u32 flags);
+/* Open for execve: regular file, execute permission, no writers while it is open. at_flags: AT_*. */
+struct vfs_file *vfs_open_exec(int dirfd, const char *name, u32 at_flags);
+/* -EROFS when p's mount or super block is read-only. */
+int path_writable(const struct path *p);
 /* Path of p below current's root into buf (from the end); pointer into buf, or ERR_PTR. */
 char *path_to_string(const struct path *p, char *buf, size_t size);
 
@@ -292,13 +362,48 @@ char *path_to_string(const struct path *p, char *buf, size_t size);
 struct vfs_file *file_new(const struct path *p, const struct file_ops *ops, u32 flags);
 /* File on an anonymous inode ("anon_inode:[eventfd]"); private belongs to ops->release. */
 struct vfs_file *file_new_anon(const char *name, const struct file_ops *ops, void *private, u32 flags);
+/*
+ * File on an inode of its own without a name: type is "pipe" or "socket" (shown as "pipe:[7]"), mode has S_IFMT. One end
+ * more of the same object: file_new(&f->path, ops, flags).
+ */
+struct vfs_file *file_new_pseudo(const char *type, u32 mode, const struct file_ops *ops,
+                                 void *private, u32 flags);
 void file_get(struct vfs_file *f);
+/* f goes: the epoll instances that watch it forget it (epoll.c). Only called when epoll_links is not empty. */
+void epoll_forget_file(struct vfs_file *f);
 void file_put(struct vfs_file *f);
 s64 file_read(struct vfs_file *f, struct uio *to, u64 *pos); /* checks mode; pos NULL: f->pos */
 s64 file_write(struct vfs_file *f, struct uio *from, u64 *pos);
 s64 generic_lseek(struct vfs_file *f, s64 off, int whence, u64 size);
 /* Read from kernel code (exec). Bytes or -errno. */
 s64 kernel_read(struct vfs_file *f, void *buf, size_t n, u64 pos);
+
+/* ---- devices and FIFOs: what opening a special file does ---- */
+
+/* A driver of character devices: nminors from `minor` on. open sets f->ops and f->private as needed. */
+struct chrdev {
+    const char *name;
+    u32 major, minor, nminors;
+    const struct file_ops *fops;
+    int (*open)(struct inode *ino, struct vfs_file *f); /* may be NULL */
+};
+void chrdev_register(const struct chrdev *c); /* at init; c stays */
+int chrdev_open(struct inode *ino, struct vfs_file *f);
+int fifo_open(struct inode *ino, struct vfs_file *f); /* pipe.c */
+static inline u64 dev_make(u32 major, u32 minor)
+{
+    return (minor & 0xff) | (u64)major << 8 | (u64)(minor & ~0xffu) << 12;
+}
+static inline u32 dev_major(u64 dev)
+{
+    return (dev >> 8) & 0xfff;
+}
+static inline u32 dev_minor(u64 dev)
+{
+    return (dev & 0xff) | ((dev >> 12) & ~0xffu);
+}
+/* Name in /dev (devtmpfs-like); at init. "pts/ptmx" makes the directory too. */
+int dev_make_node(const char *name, u32 mode, u64 rdev);
 
 /* ---- descriptor tables: fdtable.c ---- */
 
