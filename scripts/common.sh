@@ -67,7 +67,7 @@ need_packages() {
         die "could not install: ${missing[*]}"
 }
 
-# build: configures when new and compiles into $RF_BUILD, silently unless it fails. One build at a time.
+# build [TARGET]…: configures when new and compiles into $RF_BUILD, silently unless it fails. One build at a time.
 build() {
     local rc=0
     mkdir -p "$RF_BUILD"
@@ -76,7 +76,7 @@ build() {
     if [ ! -f "$RF_BUILD/build.ninja" ]; then
         quietly meson setup "$RF_BUILD" "$RF_ROOT" || die "meson setup failed"
     fi
-    quietly ninja -C "$RF_BUILD" || rc=$?
+    quietly ninja -C "$RF_BUILD" "$@" || rc=$?
     exec 9>&-
     [ $rc = 0 ] || die "the build failed"
 }
