@@ -30,9 +30,12 @@
 #define STACKS_VA     0xffffc90000000000ULL /* kernel stacks, with guard pages */
 #define IMAGE_VA      0xffffffff80000000ULL /* image: gpa + this */
 
-/* User virtual addresses: [USER_MIN, USER_END). */
+/*
+ * User virtual addresses: [USER_MIN, USER_END). The last 60 KiB of the lower half stay free: the
+ * ptrace machine keeps the page there from which it makes calls in a stub process.
+ */
 #define USER_MIN 0x10000ULL
-#define USER_END 0x7ffffffff000ULL
+#define USER_END 0x7fffffff0000ULL
 
 /* Interrupt vectors that the host side raises or that the guest CPUs send each other. */
 #define VECTOR_TIMER    0xec
