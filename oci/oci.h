@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * runsc's command line: global flags, the sub-commands, and what they share.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "vmm/sandbox.h"
+
+/* Exit status of runsc itself when it could not do what it was asked. */
+#define STATUS_FAILED 128
+
+/* ---- flags: options.c. Go style: -name and --name, =value or the next word; booleans also bare
+ * ---- */
+
+enum option_type { OPTION_BOOL, OPTION_STRING, OPTION_LIST, OPTION_UINT };
+
+/* A list of words that a flag may repeat; items are borrowed from argv. */
+struct string_list {
+    const char **items; /* NULL-terminated once anything was added */
+    size_t n;
+};
+
+/* One flag; value points at bool, const char *, struct string_list or unsigned, by type. */
+struct option {
+    const char *name;
+    enum option_type type;
+    void *value;
+    const char *help;
+    const char *const *choices; /* OPTION_STRING: allowed values, NULL-terminated; NULL: any */
+};
+
+/*
+ * Take the flags at the start of argv[1..argc). Index of the first word that is none, or -1 after a
+ * message
+ * (-2 when help was asked for and printed). The table ends with an entry without a name.
+ */
+int options_parse(int argc, char **argv, const struct option *table, const char *usage);
+void options_print(const struct option *table);
+
+/* Global flags; set once by main(). */
+struct global_flags {
+    const char *root, *platform, *debug_log, *log, *log_format, *release;
+    bool debug, strace, version;
+    unsigned cpus;
+};
+extern struct global_flags flags;
+
+/* ---- sub-commands: one file each. argv[0] is the command's name; returns the exit status ---- */
+
+int command_do(int argc, char **argv);
+int command_run(int argc, char **argv);
+int command_spec(int argc, char **argv);
+int command_probe(int argc, char **argv);
+
+/* ---- shared ---- */
+
+/* "runsc: …" on standard error (and in the log of --log); returns STATUS_FAILED. */
+int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* A mount of the container as the launcher wants it. Strings are borrowed. */
+struct launch_mount {
+    const char *destination, *type;
+    const char *const *options;
+    const char *source; /* host path behind it (served by the gofer), or NULL */
+    bool readonly;
+};
+
+/* What to run and in what surroundings; borrowed by launch(). */
+struct launch {
+    struct sandbox_config
+        sandbox; /* platform, kvm_fd, mounts, gofers, stdio are filled in by launch() */
+    const struct launch_mount *mounts;
+    size_t nmounts;
+};
+
+/*
+ * Start gofer and sandbox, pass signals and window sizes on, wait for the end. Returns the exit
+ * status of the container's first process (128 + n for a signal), or STATUS_FAILED after a message.
+ */
+int launch(struct launch *l);
+
+/* Defaults that every container starts from: rlimits of the caller, release, stdio. */
+void launch_defaults(struct launch *l);
+
+/* ---- terminal.c ---- */
+
+/* Put the terminal on fd into raw mode but for output processing; undone at exit. 0 or -errno. */
+int terminal_raw(int fd);
+void terminal_restore(void);
+
+#define __cleanup_fn(fn) __attribute__((cleanup(fn)))
+void cleanup_close(int *fd);
+void cleanup_free(void *p);
+#define autoclose __cleanup_fn(cleanup_close)
+#define autofree  __cleanup_fn(cleanup_free)

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * runsc run: a container from a bundle, to its end.
+ */
+#include <ctype.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include "oci/bundle.h"
+
+static const char *bundle_dir = ".";
+
+static const struct option options[] = {
+    {"bundle", OPTION_STRING, &bundle_dir, "directory of config.json and the root file system",
+     NULL},
+    {0},
+};
+
+/* As runc: letters, digits and "_+-.", not "." or "..". */
+static bool valid_id(const char *id)
+{
+    if (!*id || strlen(id) > 1024 || !strcmp(id, ".") || !strcmp(id, ".."))
+        return false;
+    for (; *id; id++)
+        if (!isalnum((unsigned char)*id) && !strchr("_+-.", *id))
+            return false;
+    return true;
+}
+
+int command_run(int argc, char **argv)
+{
+    char dir[PATH_MAX];
+    struct bundle b;
+    struct launch l;
+    int first, status;
+
+    first = options_parse(argc, argv, options, "runsc run [--bundle DIR] ID");
+    if (first < 0)
+        return first == -2 ? 0 : STATUS_FAILED;
+    if (first + 1 != argc)
+        return fail("run: exactly one container id is needed: runsc run [--bundle DIR] ID");
+    if (!valid_id(argv[first]))
+        return fail("run: invalid container id \"%s\"", argv[first]);
+    if (!realpath(bundle_dir, dir))
+        return fail("run: no such bundle directory: %s", bundle_dir);
+    launch_defaults(&l);
+    l.sandbox.id = argv[first];
+    status = bundle_load(dir, &b, &l);
+    if (!status)
+        status = launch(&l);
+    bundle_free(&b);
+    return status;
+}
