@@ -37,35 +37,38 @@ struct hostcall {
  * X(number, name, may_block, "arguments", "what it does")
  * may_block: 0 = quick, called synchronously; 1 = may wait for a disk or a peer, goes to a worker.
  */
-#define HOSTCALL_TABLE(X)                                                                        \
-    X(0, VERSION, 0, "", "returns HOSTCALL_VERSION; out[0]=feature bits")                        \
-    X(1, EXIT, 0, "status", "end the sandbox with this wait status; does not return")            \
-    X(2, LOG, 0, "level, pa, len<=4096", "append text to the debug log")                         \
-    X(3, PANIC, 0, "pa, len<=16384", "log text (registers, back trace), end with status 128+6")  \
-    X(4, CLOCK, 0, "", "out[0]=CLOCK_MONOTONIC ns, out[1]=CLOCK_REALTIME ns")                    \
-    X(5, RANDOM, 0, "pa, len<=256", "fill with host randomness")                                 \
-    X(6, MEM_RELEASE, 0, "pa, len", "give RAM back to the host; reads as zero afterwards")       \
-    X(7, FD_CLOSE, 0, "fd", "drop a descriptor of the table")                                    \
-    X(8, FD_STAT, 0, "fd, pa of struct host_stat", "fstat")                                      \
-    X(9, PREAD, 1, "fd, pa, len<=1MiB, off", "pread on a seekable descriptor")                   \
-    X(10, PWRITE, 1, "fd, pa, len<=1MiB, off", "pwrite on a seekable descriptor")                \
-    X(11, READ, 0, "fd, pa, len<=1MiB", "read from a stream; -EAGAIN instead of waiting")        \
-    X(12, WRITE, 0, "fd, pa, len<=1MiB", "write to a stream; -EAGAIN instead of waiting")        \
-    X(13, POLL_ADD, 0, "fd, events, cookie", "report readiness changes (edge) by EVENT_WAIT")    \
-    X(14, POLL_DEL, 0, "fd", "stop reporting")                                                   \
-    X(15, POLL_NOW, 0, "fd, events", "returns the poll(2) events that hold now")                 \
-    X(16, EVENT_WAIT, 1, "pa of struct host_event[], max<=64", "wait for events; returns count") \
-    X(17, WINDOW_MAP, 1, "fd, offset, len, window pa, writable", "map a file into the window")   \
-    X(18, WINDOW_UNMAP, 0, "window pa, len", "unmap from the window")                            \
-    X(19, GOFER, 1, "conn, req pa, req len, reply pa, reply cap",                                \
-      "one gofer round trip; returns reply length, out[0]=donated descriptor or -1")             \
-    X(20, TTY_GET, 0, "fd, pa of struct host_tty", "termios and window size of a host terminal") \
-    X(21, TTY_SET, 0, "fd, output flags", "set c_oflag of a host terminal")                      \
-    X(22, FTRUNCATE, 1, "fd, len", "ftruncate")                                                  \
-    X(23, FALLOCATE, 1, "fd, mode, off, len", "fallocate")                                       \
-    X(24, FSYNC, 1, "fd, datasync", "fsync or fdatasync")                                        \
-    X(25, TTY_WINSZ, 0, "fd, rows, cols", "set window size of a host terminal")                  \
-    X(26, CPU_START, 0, "cpu", "let a further CPU of the guest run (ring 0 only)")
+#define HOSTCALL_TABLE(X)                                                                         \
+    X(0, VERSION, 0, "", "returns HOSTCALL_VERSION; out[0]=feature bits")                         \
+    X(1, EXIT, 0, "status", "end the sandbox with this wait status; does not return")             \
+    X(2, LOG, 0, "level, pa, len<=4096", "append text to the debug log")                          \
+    X(3, PANIC, 0, "pa, len<=16384", "log text (registers, back trace), end with status 128+6")   \
+    X(4, CLOCK, 0, "", "out[0]=CLOCK_MONOTONIC ns, out[1]=CLOCK_REALTIME ns")                     \
+    X(5, RANDOM, 0, "pa, len<=256", "fill with host randomness")                                  \
+    X(6, MEM_RELEASE, 0, "pa, len", "give RAM back to the host; reads as zero afterwards")        \
+    X(7, FD_CLOSE, 0, "fd", "drop a descriptor of the table")                                     \
+    X(8, FD_STAT, 0, "fd, pa of struct host_stat", "fstat")                                       \
+    X(9, PREAD, 1, "fd, pa, len<=1MiB, off", "pread on a seekable descriptor")                    \
+    X(10, PWRITE, 1, "fd, pa, len<=1MiB, off", "pwrite on a seekable descriptor")                 \
+    X(11, READ, 0, "fd, pa, len<=1MiB", "read from a stream; -EAGAIN instead of waiting")         \
+    X(12, WRITE, 0, "fd, pa, len<=1MiB", "write to a stream; -EAGAIN instead of waiting")         \
+    X(13, POLL_ADD, 0, "fd, events, cookie", "report readiness changes (edge) by EVENT_WAIT")     \
+    X(14, POLL_DEL, 0, "fd", "stop reporting")                                                    \
+    X(15, POLL_NOW, 0, "fd, events", "returns the poll(2) events that hold now")                  \
+    X(16, EVENT_WAIT, 1, "pa of struct host_event[], max<=64", "wait for events; returns count")  \
+    X(17, WINDOW_MAP, 1, "fd, offset, len, window pa, writable", "map a file into the window")    \
+    X(18, WINDOW_UNMAP, 0, "window pa, len", "unmap from the window")                             \
+    X(19, GOFER, 1, "conn, req pa, req len, reply pa, reply cap",                                 \
+      "one gofer round trip; returns reply length, out[0]=donated descriptor or -1")              \
+    X(20, TTY_GET, 0, "fd, pa of struct host_tty", "termios and window size of a host terminal")  \
+    X(21, TTY_SET, 0, "fd, output flags", "set c_oflag of a host terminal")                       \
+    X(22, FTRUNCATE, 1, "fd, len", "ftruncate")                                                   \
+    X(23, FALLOCATE, 1, "fd, mode, off, len", "fallocate")                                        \
+    X(24, FSYNC, 1, "fd, datasync", "fsync or fdatasync")                                         \
+    X(25, TTY_WINSZ, 0, "fd, rows, cols", "set window size of a host terminal")                   \
+    X(26, CPU_START, 0, "cpu", "let a further CPU of the guest run (ring 0 only)")                \
+    X(27, WINDOW_LOST, 0, "",                                                                     \
+      "out[0]=pa, out[1]=len of a window chunk whose file was truncated, each once; 0 = no more") \
+    X(28, LSEEK, 0, "fd, offset, whence", "lseek on a regular file")
 
 enum hostcall_nr {
 #define X(n, name, b, a, d) HC_##name = (n),

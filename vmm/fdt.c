@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Writes the device tree with libfdt's sequential functions. The first error sticks in
+// struct tree, so that the code reads like the tree it makes.
+
+#include "vmm/fdt.h"
+
+#include <errno.h>
+#include <libfdt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "vmm/abi/bootinfo.h"
+#include "vmm/abi/layout.h"
+
+struct tree {
+    void *buf;
+    int err; /* libfdt's, 0 so far */
+};
+
+static void begin(struct tree *t, const char *name)
+{
+    if (!t->err)
+        t->err = fdt_begin_node(t->buf, name);
+}
+
+static void end(struct tree *t)
+{
+    if (!t->err)
+        t->err = fdt_end_node(t->buf);
+}
+
+static void bytes(struct tree *t, const char *name, const void *p, size_t n)
+{
+    if (!t->err)
+        t->err = fdt_property(t->buf, name, p, (int)n);
+}
+
+static void number32(struct tree *t, const char *name, u32 v)
+{
+    if (!t->err)
+        t->err = fdt_property_u32(t->buf, name, v);
+}
+
+static void number64(struct tree *t, const char *name, u64 v)
+{
+    if (!t->err)
+        t->err = fdt_property_u64(t->buf, name, v);
+}
+
+static void text(struct tree *t, const char *name, const char *s)
+{
+    if (s)
+        bytes(t, name, s, strlen(s) + 1);
+}
+
+static void flag(struct tree *t, const char *name, bool set)
+{
+    if (set)
+        bytes(t, name, NULL, 0);
+}
+
+static size_t list_size(const char *const *list)
+{
+    size_t n = 0;
+
+    for (; list && *list; list++)
+        n += strlen(*list) + 1;
+    return n;
+}
+
+static void text_list(struct tree *t, const char *name, const char *const *list)
+{
+    char *at;
+
+    if (!list || t->err)
+        return;
+    t->err = fdt_property_placeholder(t->buf, name, (int)list_size(list), (void **)&at);
+    for (; !t->err && *list; list++)
+        at = stpcpy(at, *list) + 1;
+}
+
+static void add_range(struct tree *t, const char *node, u64 at, u64 size)
+{
+    fdt64_t reg[2] = {cpu_to_fdt64(at), cpu_to_fdt64(size)};
+
+    begin(t, node);
+    bytes(t, "reg", reg, size ? sizeof(reg) : sizeof(reg[0]));
+    end(t);
+}
+
+static void add_mount(struct tree *t, size_t n, const struct sandbox_mount *m)
+{
+    char name[32];
+
+    snprintf(name, sizeof(name), "mount@%zu", n);
+    begin(t, name);
+    text(t, BOOT_MOUNT_DEST, m->destination);
+    text(t, BOOT_MOUNT_TYPE, m->type);
+    text_list(t, BOOT_MOUNT_OPTIONS, m->options);
+    if (m->conn >= 0) {
+        number32(t, BOOT_MOUNT_CONN, (u32)m->conn);
+        number32(t, BOOT_MOUNT_ATTACH, m->attach);
+    }
+    flag(t, BOOT_MOUNT_READONLY, m->readonly);
+    end(t);
+}
+
+static void add_u32s(struct tree *t, const char *name, const u32 *v, size_t n)
+{
+    fdt32_t *at;
+
+    if (t->err)
+        return;
+    t->err = fdt_property_placeholder(t->buf, name, (int)(n * sizeof(*at)), (void **)&at);
+    for (size_t i = 0; !t->err && i < n; i++)
+        at[i] = cpu_to_fdt32(v[i]);
+}
+
+static void add_rlimits(struct tree *t, const struct sandbox_rlimit *r, size_t n)
+{
+    fdt64_t v[32];
+
+    for (size_t i = 0; i < n; i++) {
+        v[2 * i] = cpu_to_fdt64(r[i].soft);
+        v[2 * i + 1] = cpu_to_fdt64(r[i].hard);
+    }
+    bytes(t, BOOT_RLIMITS, v, n * 2 * sizeof(v[0]));
+}
+
+static void add_chosen(struct tree *t, const struct sandbox_config *cfg, const u32 *stdio)
+{
+    begin(t, "chosen");
+    text(t, BOOT_CONTAINER_ID, cfg->id);
+    text_list(t, BOOT_ARGV, cfg->argv);
+    text_list(t, BOOT_ENVP, cfg->envp);
+    text(t, BOOT_CWD, cfg->cwd);
+    text(t, BOOT_HOSTNAME, cfg->hostname);
+    text(t, BOOT_RELEASE, cfg->release);
+    text(t, BOOT_VERSION, cfg->version);
+    number32(t, BOOT_UID, cfg->uid);
+    number32(t, BOOT_GID, cfg->gid);
+    add_u32s(t, BOOT_GROUPS, cfg->groups, cfg->ngroups);
+    number64(t, BOOT_CAPS, cfg->caps);
+    flag(t, BOOT_NO_NEW_PRIVS, cfg->no_new_privs);
+    number32(t, BOOT_UMASK, cfg->umask);
+    add_rlimits(t, cfg->rlimits, sizeof(cfg->rlimits) / sizeof(cfg->rlimits[0]));
+    flag(t, BOOT_CONSOLE, cfg->console);
+    flag(t, BOOT_STRACE, cfg->strace);
+    number32(t, BOOT_DEBUG, (u32)cfg->debug);
+    add_u32s(t, BOOT_STDIO, stdio, 3);
+    for (size_t i = 0; i < cfg->nmounts; i++)
+        add_mount(t, i, &cfg->mounts[i]);
+    end(t);
+}
+
+size_t fdt_size_bound(const struct sandbox_config *cfg)
+{
+    size_t n = 8192 + list_size(cfg->argv) + list_size(cfg->envp) + 4 * cfg->ngroups;
+    const char *const texts[] = {cfg->id, cfg->cwd, cfg->hostname, cfg->release, cfg->version};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        n += texts[i] ? strlen(texts[i]) + 1 : 0;
+    for (size_t i = 0; i < cfg->nmounts; i++)
+        n += 256 + strlen(cfg->mounts[i].destination) + list_size(cfg->mounts[i].options);
+    return n;
+}
+
+int fdt_build(const struct sandbox_config *cfg, const struct fdt_machine *m, void *buf, size_t size)
+{
+    struct tree t = {.buf = buf};
+
+    t.err = fdt_create(buf, (int)size);
+    if (!t.err)
+        t.err = fdt_finish_reservemap(buf);
+    begin(&t, "");
+    add_range(&t, "memory", RAM_GPA, m->ram_size);
+    begin(&t, "cpus");
+    number32(&t, "count", m->cpus);
+    end(&t);
+    begin(&t, "clock");
+    number64(&t, "tsc-khz", m->tsc_khz);
+    end(&t);
+    if (m->ring_gpa)
+        add_range(&t, "ring", m->ring_gpa, 0);
+    if (m->hostcall_gpa)
+        add_range(&t, "hostcall", m->hostcall_gpa, 0);
+    add_chosen(&t, cfg, m->stdio);
+    end(&t);
+    if (!t.err)
+        t.err = fdt_finish(buf);
+    if (!t.err)
+        return 0;
+    return t.err == -FDT_ERR_NOSPACE ? -E2BIG : -EINVAL;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Host side of the submission and completion rings: worker threads.
+ */
+#pragma once
+
+#include "vmm/abi/ring.h"
+
+/*
+ * Serve `ring` (in guest memory) with worker threads, made as they are needed. doorbell and
+ * completion are eventfds (vmm/kvm.h). 0 or -errno. Once, after confinement.
+ */
+int ring_start(struct ring *ring, int doorbell, int completion);
+
+/* Doorbells, submissions, workers: into the log at LOG_INFO. */
+void ring_log_counters(void);

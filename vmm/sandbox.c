@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The life of a sandbox process: gather what it needs, give up everything else, run. The order
+// matters: whatever opens, mounts or asks the host comes before confinement, threads and the guest
+// after.
+
+#include "vmm/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "vmm/clock.h"
+#include "vmm/confine.h"
+#include "vmm/fdt.h"
+#include "vmm/hostcall/fd.h"
+#include "vmm/hostcall/hostcall.h"
+#include "vmm/kvm.h"
+#include "vmm/log.h"
+#include "vmm/memory.h"
+#include "vmm/ring.h"
+#include "vmm/vcpu.h"
+#include "vmm/window.h"
+
+#define START_FAILED 128
+#define KEEP_MAX     128
+
+/* The hosted Sentry; sentry/machine/ptrace. Returns the wait status of the sandbox. */
+int sentry_hosted_main(const void *fdt);
+
+static struct kvm kvm;
+static struct image image;
+
+static void check(int r, const char *what)
+{
+    if (r < 0)
+        log_die(START_FAILED, "cannot start the sandbox: %s: %s", what, strerror(-r));
+}
+
+static void end(int status)
+{
+    if (log_enabled(LOG_INFO)) {
+        vcpu_log_exits();
+        hostcall_log_counters();
+        ring_log_counters();
+        log_line(LOG_INFO, "end of the sandbox, status %d", status);
+    }
+    _exit(status);
+}
+
+/* ---- descriptors ---- */
+
+static int compare(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+/* Close every descriptor that the configuration does not name. */
+static void close_others(const struct sandbox_config *cfg)
+{
+    int keep[KEEP_MAX], n = 0, next = 0;
+
+    keep[n++] = STDERR_FILENO;
+    for (int i = 0; i < 3; i++)
+        keep[n++] = cfg->stdio[i];
+    keep[n++] = cfg->control_fd;
+    keep[n++] = cfg->log_fd;
+    keep[n++] = cfg->kvm_fd;
+    if (cfg->ngofers > (size_t)(KEEP_MAX - n))
+        log_die(START_FAILED, "too many gofer connections");
+    for (size_t i = 0; i < cfg->ngofers; i++)
+        keep[n++] = cfg->gofer_fds[i];
+    qsort(keep, (size_t)n, sizeof(keep[0]), compare);
+    for (int i = 0; i < n; i++) {
+        if (keep[i] > next)
+            syscall(SYS_close_range, next, keep[i] - 1, 0);
+        if (keep[i] >= next)
+            next = keep[i] + 1;
+    }
+    syscall(SYS_close_range, next, ~0U, 0);
+}
+
+/*
+ * A pipe or terminal that we share with the caller: open it once more, so that O_NONBLOCK is ours
+ * alone. Falls back to the shared descriptor, which hostcall/io.c treats with more care.
+ */
+static int own_description(int fd)
+{
+    char path[32];
+    struct stat st;
+    int own, flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0 || fstat(fd, &st) != 0 || !(S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
+        return fd;
+    if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(5, 2))
+        return fd; /* opening a pseudo-terminal's master makes another one */
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    own = open(path, (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (own < 0)
+        return fd;
+    if (fd > STDERR_FILENO)
+        close(fd);
+    return own;
+}
+
+static void install_stdio(const struct sandbox_config *cfg, u32 index[3])
+{
+    for (int i = 0; i < 3; i++) {
+        int r;
+
+        index[i] = ~0U;
+        if (cfg->stdio[i] < 0 || fcntl(cfg->stdio[i], F_GETFD) < 0)
+            continue;
+        r = hfile_install(own_description(cfg->stdio[i]));
+        check(r, "standard input and output");
+        index[i] = (u32)r;
+    }
+}
+
+/* ---- the machine ---- */
+
+static unsigned count_cpus(const struct sandbox_config *cfg)
+{
+    cpu_set_t set;
+    int n = 1;
+
+    if (cfg->cpus)
+        n = (int)cfg->cpus;
+    else if (sched_getaffinity(0, sizeof(set), &set) == 0)
+        n = CPU_COUNT(&set);
+    return n < 1 ? 1 : n > MAX_CPUS ? MAX_CPUS : (unsigned)n;
+}
+
+static u64 count_ram(const struct sandbox_config *cfg)
+{
+    u64 n = cfg->ram_bytes ? cfg->ram_bytes : memory_host_ram();
+
+    return n > RAM_MAX ? RAM_MAX : n & ~(MIB(2) - 1);
+}
+
+static void build_kvm(const struct sandbox_config *cfg, struct fdt_machine *m)
+{
+    size_t fdt_size = fdt_size_bound(cfg);
+
+    check(memory_init(MEMORY_PRIVATE, m->ram_size), "memory");
+    check(kvm_create(&kvm, cfg->kvm_fd), "virtual machine");
+    check(image_load(&image, guest_image, (size_t)(guest_image_end - guest_image), fdt_size,
+                     m->cpus, kvm.gib_pages),
+          "guest image");
+    check(kvm_add_memory(&kvm, &image), "guest memory");
+    check(vcpu_create_all(&kvm, &image, m->cpus), "virtual CPUs");
+    m->ring_gpa = image.ring_gpa;
+    m->hostcall_gpa = image.hostcall_gpa;
+    m->tsc_khz = vcpu_tsc_khz();
+    if (!m->tsc_khz)
+        m->tsc_khz = clock_tsc_khz();
+    check(fdt_build(cfg, m, image.fdt, fdt_size), "device tree");
+}
+
+static void *build_hosted(const struct sandbox_config *cfg, struct fdt_machine *m)
+{
+    size_t fdt_size = fdt_size_bound(cfg);
+    void *fdt = malloc(fdt_size);
+
+    if (!fdt)
+        check(-ENOMEM, "device tree");
+    check(memory_init(MEMORY_SHARED, m->ram_size), "memory");
+    check(window_catch_sigbus(), "SIGBUS handler");
+    m->tsc_khz = clock_tsc_khz();
+    check(fdt_build(cfg, m, fdt, fdt_size), "device tree");
+    return fdt;
+}
+
+void sandbox_run(const struct sandbox_config *cfg)
+{
+    struct fdt_machine m = {.ram_size = count_ram(cfg), .cpus = count_cpus(cfg)};
+    void *fdt = NULL;
+
+    log_init(cfg->log_fd, cfg->debug);
+    signal(SIGPIPE, SIG_IGN);
+    mallopt(M_ARENA_MAX, 1); /* threads hardly allocate; an arena each would cost memory */
+    close_others(cfg);
+    hostcall_ops.exit = end;
+    hostcall_ops.symbol = image_symbol;
+    check(hostcall_init(cfg->control_fd), "events");
+    check(hostcall_set_gofers(cfg->gofer_fds, cfg->ngofers), "gofer connections");
+    install_stdio(cfg, m.stdio);
+    if (cfg->platform == PLATFORM_KVM)
+        build_kvm(cfg, &m);
+    else
+        fdt = build_hosted(cfg, &m);
+    log_line(LOG_INFO, "machine built: %u CPUs, %llu MiB, TSC %llu kHz", m.cpus,
+             (unsigned long long)(m.ram_size >> 20), (unsigned long long)m.tsc_khz);
+    check(confine_process(cfg->platform), "confinement");
+    check(confine_syscalls(cfg->platform), "system call filter");
+    log_line(LOG_INFO, "confined");
+    if (cfg->platform != PLATFORM_KVM)
+        end(sentry_hosted_main(fdt));
+    hostcall_ops.cpu_start = vcpu_start;
+    check(ring_start(image.ring, kvm.doorbell, kvm.completion), "worker threads");
+    vcpu_run_boot();
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// File window. The guest chooses the chunk; a record per chunk says which file is behind it and
+// where, which is also what it takes to map it again. A file that shrinks under its mapping
+// leaves pages that nobody can touch: zero pages are put over them, the chunk counts as lost until
+// the guest maps or unmaps it, and the guest is told, so that it can take the pages from
+// applications.
+
+#include "vmm/window.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "vmm/hostcall/fd.h"
+#include "vmm/hostcall/stub.h"
+#include "vmm/log.h"
+
+#define CHUNKS  (WINDOW_SIZE / WINDOW_CHUNK)
+#define MAP_MAX GIB(1)
+
+/*
+ * One chunk of the window; guarded by lock, but `lost` and `reported` also change in the SIGBUS
+ * handler, which takes no lock. Holds a reference to its file while it is mapped.
+ */
+struct chunk {
+    struct hfile *file; /* NULL: nothing mapped */
+    u64 offset;
+    u32 len;
+    u32 valid; /* bytes that the file had here when it was mapped */
+    u8 writable;
+    u8 lost;     /* zero pages over (part of) it */
+    u8 reported; /* HC_WINDOW_LOST has named it */
+};
+
+static struct chunk chunks[CHUNKS]; /* mostly never touched */
+static u64 chunks_used;             /* chunks at and above this index were never mapped */
+static unsigned nlost;              /* atomic */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static char *host_address(u64 i)
+{
+    return (char *)memory_base() + WINDOW_GPA + i * WINDOW_CHUNK;
+}
+
+static u64 chunk_pa(u64 i)
+{
+    return WINDOW_GPA + i * WINDOW_CHUNK;
+}
+
+/* Check a range of chunks that came from the guest. */
+static int range_check(u64 pa, u64 len)
+{
+    if (pa < WINDOW_GPA || pa % WINDOW_CHUNK || len == 0 || len > MAP_MAX)
+        return -EINVAL;
+    if (pa - WINDOW_GPA > WINDOW_SIZE - len)
+        return -EINVAL;
+    return 0;
+}
+
+static void chunk_clear(u64 i)
+{
+    struct chunk *c = &chunks[i];
+
+    if (!c->file)
+        return;
+    if (c->lost)
+        __atomic_sub_fetch(&nlost, 1, __ATOMIC_RELAXED);
+    hfile_put(c->file);
+    memset(c, 0, sizeof(*c));
+}
+
+static int unmap_range(u64 first, u64 count)
+{
+    void *p = mmap(host_address(first), count * WINDOW_CHUNK, PROT_NONE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+
+    if (p == MAP_FAILED)
+        return -errno;
+    for (u64 i = first; i < first + count; i++)
+        chunk_clear(i);
+    return 0;
+}
+
+static int map_range(struct hfile *f, u64 offset, u64 len, u64 first, bool writable)
+{
+    int prot = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+    u64 count = (len + WINDOW_CHUNK - 1) / WINDOW_CHUNK;
+    struct stat st;
+    void *p;
+
+    if (fstat(f->fd, &st) != 0)
+        return -errno;
+    for (u64 i = first; i < first + count; i++)
+        if (chunks[i].file && unmap_range(i, 1) != 0)
+            return -ENOMEM;
+    p = mmap(host_address(first), len, prot, MAP_SHARED | MAP_FIXED, f->fd, (off_t)offset);
+    if (p == MAP_FAILED)
+        return -errno;
+    for (u64 i = 0; i < count; i++) {
+        struct chunk *c = &chunks[first + i];
+        u64 at = offset + i * WINDOW_CHUNK;
+        u64 left = len - i * WINDOW_CHUNK;
+
+        c->file = hfile_ref(f);
+        c->offset = at;
+        c->len = (u32)(left < WINDOW_CHUNK ? left : WINDOW_CHUNK);
+        c->writable = writable;
+        c->valid = (u64)st.st_size <= at ? 0 : c->len;
+        if (c->valid && (u64)st.st_size - at < c->len)
+            c->valid = (u32)((u64)st.st_size - at);
+    }
+    if (first + count > chunks_used)
+        chunks_used = first + count;
+    return 0;
+}
+
+s64 hc_WINDOW_MAP(struct hostcall *hc)
+{
+    u64 offset = hc->arg[1], len = hc->arg[2], pa = hc->arg[3];
+    bool writable = hc->arg[4] != 0;
+    struct hfile *f;
+    int r = range_check(pa, len);
+
+    if (r)
+        return r;
+    if (offset % 4096 || len % 4096 || (s64)offset < 0 || (s64)(offset + len) < 0)
+        return -EINVAL;
+    f = hfile_get(hc->arg[0]);
+    if (!f)
+        return -EBADF;
+    r = -ENODEV;
+    if (S_ISREG(f->mode)) {
+        r = -EACCES;
+        if (f->access == O_RDWR || (f->access == O_RDONLY && !writable)) {
+            pthread_mutex_lock(&lock);
+            r = map_range(f, offset, len, (pa - WINDOW_GPA) / WINDOW_CHUNK, writable);
+            pthread_mutex_unlock(&lock);
+        }
+    }
+    hfile_put(f);
+    return r;
+}
+
+s64 hc_WINDOW_UNMAP(struct hostcall *hc)
+{
+    u64 pa = hc->arg[0], len = hc->arg[1];
+    int r = range_check(pa, len);
+
+    if (r)
+        return r;
+    pthread_mutex_lock(&lock);
+    r = unmap_range((pa - WINDOW_GPA) / WINDOW_CHUNK, (len + WINDOW_CHUNK - 1) / WINDOW_CHUNK);
+    pthread_mutex_unlock(&lock);
+    return r;
+}
+
+s64 hc_WINDOW_LOST(struct hostcall *hc)
+{
+    s64 found = 0;
+
+    if (!__atomic_load_n(&nlost, __ATOMIC_RELAXED))
+        return 0;
+    pthread_mutex_lock(&lock);
+    for (u64 i = 0; i < chunks_used && !found; i++) {
+        struct chunk *c = &chunks[i];
+
+        if (!c->lost || c->reported)
+            continue;
+        c->reported = 1;
+        hc->out[0] = chunk_pa(i);
+        hc->out[1] = WINDOW_CHUNK;
+        found = 1;
+    }
+    pthread_mutex_unlock(&lock);
+    return found;
+}
+
+int window_backing(u64 pa, int *fd, u64 *offset, bool *writable)
+{
+    struct chunk *c;
+    int r = -EFAULT;
+
+    if (pa < WINDOW_GPA || pa >= WINDOW_GPA + WINDOW_SIZE)
+        return -EFAULT;
+    c = &chunks[(pa - WINDOW_GPA) / WINDOW_CHUNK];
+    pthread_mutex_lock(&lock);
+    if (c->file && !c->lost && pa % WINDOW_CHUNK < c->len) {
+        *fd = c->file->fd;
+        *offset = c->offset + pa % WINDOW_CHUNK;
+        *writable = c->writable;
+        r = 0;
+    }
+    pthread_mutex_unlock(&lock);
+    return r;
+}
+
+/* Put zero pages over [from, end) of chunk i. Async-signal-safe. */
+static int cover(u64 i, u64 from, u64 end)
+{
+    struct chunk *c = &chunks[i];
+    void *p =
+        mmap(host_address(i) + from, end - from, c->writable ? PROT_READ | PROT_WRITE : PROT_READ,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+
+    if (p == MAP_FAILED)
+        return -errno;
+    if (!__atomic_exchange_n(&c->lost, 1, __ATOMIC_RELAXED))
+        __atomic_add_fetch(&nlost, 1, __ATOMIC_RELAXED);
+    c->reported = 0;
+    event_post(HOST_EVENT_WINDOW, chunk_pa(i), WINDOW_CHUNK);
+    return 0;
+}
+
+/* Cover chunk i where its file ends now; `grown` also counts what was never there. */
+static void repair_chunk(u64 i, bool grown)
+{
+    struct chunk *c = &chunks[i];
+    struct stat st;
+    u64 now;
+
+    if (!c->file || c->lost || fstat(c->file->fd, &st) != 0)
+        return;
+    now = (u64)st.st_size <= c->offset ? 0 : (u64)st.st_size - c->offset;
+    now = (now + 4095) & ~4095ULL;
+    if (now < (grown ? c->len : c->valid))
+        cover(i, now, c->len);
+}
+
+unsigned window_repair(void)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&lock);
+    /* first what has shrunk since it was mapped; only then what grew and shrank in between */
+    for (u64 i = 0; i < chunks_used; i++)
+        repair_chunk(i, false);
+    if (!__atomic_load_n(&nlost, __ATOMIC_RELAXED))
+        for (u64 i = 0; i < chunks_used; i++)
+            repair_chunk(i, true);
+    n = __atomic_load_n(&nlost, __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&lock);
+    return n;
+}
+
+static void on_sigbus(int sig, siginfo_t *si, void *uc)
+{
+    u64 at = (u64)si->si_addr - (u64)memory_base();
+    u64 i;
+
+    if (at >= WINDOW_GPA && at < WINDOW_GPA + WINDOW_SIZE) {
+        i = (at - WINDOW_GPA) / WINDOW_CHUNK;
+        if (chunks[i].file && cover(i, at % WINDOW_CHUNK & ~4095ULL, chunks[i].len) == 0)
+            return;
+    }
+    signal(SIGBUS, SIG_DFL); /* not ours: the access is repeated and ends the process */
+}
+
+int window_catch_sigbus(void)
+{
+    struct sigaction sa = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER};
+
+    return sigaction(SIGBUS, &sa, NULL) == 0 ? 0 : -errno;
+}
