@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Inodes of the gofer's files: made from the attributes that walks and directory reads bring, found
+ * again by (device, inode number) of the host so that all names of a file share one; attributes.
+ */
+#include <linux/capability.h>
+#include "sentry/fs/gofer/client.h"
+#include "sentry/kernel/task.h"
+
+#define NODE_BUCKETS 1024
+
+static struct list *bucket(struct gofer_tree *t, u64 dev, u64 ino)
+{
+    u64 h = (ino ^ dev << 32) * 0x9e3779b97f4a7c15ULL;
+    return &t->nodes[h >> 54];
+}
+
+/* tree->lock held. A node whose inode is on its way out does not count. */
+static struct inode *find_locked(struct gofer_tree *t, u64 dev, u64 ino)
+{
+    struct gofer_node *n;
+
+    BUILD_ASSERT(NODE_BUCKETS == 1 << 10);
+    list_for_each (n, bucket(t, dev, ino), hash_link) {
+        if (n->ino == ino && n->dev == dev && ref_get_unless_zero(&n->inode->refs))
+            return n->inode;
+    }
+    return NULL;
+}
+
+static s64 time_ns(struct gofer_time t)
+{
+    return t.sec * (s64)NSEC_PER_SEC + t.nsec;
+}
+
+void gofer_attr_update(struct inode *i, const struct gofer_attr *a)
+{
+    i->attr.ino = a->ino;
+    i->attr.size = a->size;
+    i->attr.blocks = a->blocks;
+    i->attr.mode = a->mode;
+    i->attr.nlink = a->nlink;
+    i->attr.uid = a->uid;
+    i->attr.gid = a->gid;
+    i->attr.rdev = a->rdev;
+    i->attr.blksize = a->blksize;
+    i->attr.atime = time_ns(a->atime);
+    i->attr.mtime = time_ns(a->mtime);
+    i->attr.ctime = time_ns(a->ctime);
+    i->attr.btime = i->attr.ctime;
+}
+
+static char *copy_string(const char *s, size_t len)
+{
+    char *p = kmalloc(len + 1);
+
+    if (p) {
+        memcpy(p, s, len);
+        p[len] = '\0';
+    }
+    return p;
+}
+
+static const struct inode_ops *ops_for(u32 mode)
+{
+    switch (mode & S_IFMT) {
+    case S_IFDIR:
+        return &gofer_dir_ops;
+    case S_IFREG:
+        return &gofer_file_iops;
+    case S_IFLNK:
+        return &gofer_link_ops;
+    }
+    return &gofer_special_ops;
+}
+
+static struct gofer_node *node_new(struct gofer_tree *t, const struct gofer_attr *a)
+{
+    struct gofer_node *n = kzalloc(sizeof(*n));
+
+    if (!n)
+        return NULL;
+    n->tree = t;
+    n->dev = a->dev;
+    n->ino = a->ino;
+    n->fid = GOFER_NOFID;
+    n->host_fd[0] = n->host_fd[1] = -1;
+    list_init(&n->hash_link);
+    list_init(&n->fid_link);
+    list_init(&n->idle_link);
+    mutex_init(&n->lock);
+    return n;
+}
+
+static struct inode *inode_make(struct gofer_tree *t, const struct gofer_attr *a)
+{
+    const struct file_ops *fops = S_ISDIR(a->mode)   ? &gofer_dir_fops
+                                  : S_ISREG(a->mode) ? &gofer_file_fops
+                                                     : NULL;
+    struct gofer_node *n = node_new(t, a);
+    struct inode *i = n ? inode_new(t->sb, ops_for(a->mode), fops, a->mode) : NULL;
+
+    if (!i) {
+        kfree(n);
+        return NULL;
+    }
+    n->inode = i;
+    i->private = n;
+    gofer_attr_update(i, a);
+    return i;
+}
+
+/* Where a node is found again: directories and links always, others where the tree may change. */
+static int set_place(struct gofer_node *n, struct gofer_node *parent, const char *name, size_t len)
+{
+    char *copy = copy_string(name, len);
+
+    if (!copy)
+        return -ENOMEM;
+    inode_get(parent->inode);
+    n->parent = parent;
+    n->name = copy;
+    return 0;
+}
+
+struct inode *gofer_inode(struct gofer_tree *t, const struct gofer_attr *a,
+                          struct gofer_node *parent, const char *name, size_t namelen,
+                          const struct gofer_str *link)
+{
+    struct inode *i, *other;
+    struct gofer_node *n;
+    bool ok = true;
+
+    spin_lock(&t->lock);
+    i = find_locked(t, a->dev, a->ino);
+    spin_unlock(&t->lock);
+    if (i)
+        return i;
+    i = inode_make(t, a);
+    if (!i)
+        return ERR_PTR(-ENOMEM);
+    n = node_of(i);
+    if (parent && (S_ISDIR(a->mode) || S_ISLNK(a->mode) || !t->readonly))
+        ok = set_place(n, parent, name, namelen) == 0;
+    if (ok && link && link->len)
+        ok = (n->link = copy_string(link->p, link->len)) != NULL;
+    if (!ok) {
+        inode_put(i);
+        return ERR_PTR(-ENOMEM);
+    }
+    spin_lock(&t->lock);
+    other = find_locked(t, a->dev, a->ino);
+    if (!other)
+        list_add(bucket(t, a->dev, a->ino), &n->hash_link);
+    spin_unlock(&t->lock);
+    if (other) {
+        inode_put(i);
+        return other;
+    }
+    return i;
+}
+
+void gofer_evict(struct inode *i)
+{
+    struct gofer_node *n = node_of(i);
+    struct gofer_conn *conn = n->tree->conn;
+
+    spin_lock(&n->tree->lock);
+    list_del(&n->hash_link);
+    spin_unlock(&n->tree->lock);
+    if (n->fid != GOFER_NOFID) {
+        mutex_lock(&conn->lock);
+        gofer_fid_drop(conn, n);
+        mutex_unlock(&conn->lock);
+    }
+    gofer_file_evict(n);
+    if (n->parent)
+        inode_put(n->parent->inode);
+    kfree(n->name);
+    kfree(n->link);
+    kfree(n);
+}
+
+/* ---- setattr ---- */
+
+static struct gofer_time wire_time(s64 ns)
+{
+    s64 sec = ns / (s64)NSEC_PER_SEC, rest = ns % (s64)NSEC_PER_SEC;
+
+    if (rest < 0) {
+        rest += (s64)NSEC_PER_SEC;
+        sec--;
+    }
+    return (struct gofer_time){sec, (u32)rest};
+}
+
+/*
+ * Tell the gofer. Size goes through a descriptor where there is one; a file that has lost its last
+ * name has no attributes that anybody else will see.
+ */
+static int setattr_send(struct gofer_node *n, const struct attr *a, u32 valid,
+                        struct gofer_attr *out)
+{
+    struct gofer_conn *conn = n->tree->conn;
+    struct gofer_call c = {.conn = conn};
+    struct gofer_setattr_req req = {
+        .mode = a->mode & 07777,
+        .uid = a->uid,
+        .gid = a->gid,
+        .size = a->size,
+        .atime = wire_time(a->atime),
+        .mtime = wire_time(a->mtime),
+        .mask = valid,
+    };
+    struct gofer_node *at = S_ISDIR(n->inode->attr.mode) ? n : n->parent;
+    const char *name = at == n || !at ? "" : n->name;
+    s64 fid;
+    int err;
+
+    BUILD_ASSERT(ATTR_MODE == GOFER_SET_MODE && ATTR_UID == GOFER_SET_UID &&
+                 ATTR_GID == GOFER_SET_GID && ATTR_SIZE == GOFER_SET_SIZE &&
+                 ATTR_ATIME == GOFER_SET_ATIME && ATTR_MTIME == GOFER_SET_MTIME);
+    mutex_lock(&conn->lock);
+    fid = gofer_node_fid(conn, at ? at : n);
+    err = fid < 0 ? (int)fid : 0;
+    if (!err) {
+        req.fid = (u32)fid;
+        gofer_call_begin(&c, GOFER_SETATTR, &req, sizeof(req));
+        gofer_put_str(&c.w, name, strlen(name));
+        err = gofer_call_send(&c);
+    }
+    if (!err)
+        *out = c.m.body.setattr_rep.attr;
+    mutex_unlock(&conn->lock);
+    return err;
+}
+
+int gofer_setattr(struct inode *i, const struct attr *a, u32 valid)
+{
+    struct gofer_node *n = node_of(i);
+    struct gofer_attr got;
+    int err;
+
+    if (n->tree->readonly)
+        return -EROFS;
+    valid &= GOFER_SET_ALL;
+    if ((valid & ATTR_SIZE) && n->host_fd[1] >= 0) {
+        err = (int)HOSTCALL_WAIT(HC_FTRUNCATE, (u64)n->host_fd[1], a->size);
+        if (err < 0)
+            return err;
+        valid &= ~ATTR_SIZE;
+        attr_apply(i, a, ATTR_SIZE);
+    }
+    if (i->attr.nlink == 0) {
+        attr_apply(i, a, valid);
+    } else if (valid) {
+        err = setattr_send(n, a, valid, &got);
+        if (err)
+            return err;
+        gofer_attr_update(i, &got);
+    }
+    return 0;
+}
+
+void gofer_refresh_size(struct inode *i)
+{
+    struct gofer_node *n = node_of(i);
+    s32 fd = n->host_fd[n->host_fd[1] >= 0];
+    struct page *p = fd >= 0 ? page_alloc(0, 0) : NULL;
+    const struct host_stat *st;
+
+    if (!p)
+        return;
+    st = page_virt(p);
+    if (HOSTCALL(HC_FD_STAT, (u64)fd, page_to_phys(p)) == 0)
+        i->attr.size = st->size;
+    page_put(p);
+}
+
+/* Links that came with a directory's listing are read when they are followed. */
+static int fetch_link(struct gofer_node *n)
+{
+    struct gofer_conn *conn = n->tree->conn;
+    struct gofer_call c = {.conn = conn};
+    struct gofer_readlink_req req;
+    s64 fid = -ENOENT;
+    int err;
+
+    mutex_lock(&conn->lock);
+    if (n->parent && n->name)
+        fid = gofer_node_fid(conn, n->parent);
+    err = fid < 0 ? (int)fid : 0;
+    if (!err) {
+        req.fid = (u32)fid;
+        gofer_call_begin(&c, GOFER_READLINK, &req, sizeof(req));
+        gofer_put_str(&c.w, n->name, strlen(n->name));
+        err = gofer_call_send(&c);
+    }
+    if (!err && !n->link) {
+        char *link = copy_string(c.m.str[0].p, c.m.str[0].len);
+        err = link ? 0 : -ENOMEM;
+        __atomic_store_n(&n->link, link, __ATOMIC_RELEASE);
+    }
+    mutex_unlock(&conn->lock);
+    return err;
+}
+
+static s64 readlink_op(struct inode *i, char *buf, size_t size)
+{
+    struct gofer_node *n = node_of(i);
+    const char *link = __atomic_load_n(&n->link, __ATOMIC_ACQUIRE);
+    size_t len;
+
+    if (!link) {
+        int err = fetch_link(n);
+        if (err)
+            return err;
+        link = n->link;
+    }
+    len = MIN(strlen(link), size);
+    memcpy(buf, link, len);
+    return (s64)len;
+}
+
+const struct inode_ops gofer_link_ops = {
+    .readlink = readlink_op,
+    .setattr = gofer_setattr,
+    .evict = gofer_evict,
+};
+
+const struct inode_ops gofer_special_ops = {
+    .setattr = gofer_setattr,
+    .evict = gofer_evict,
+};
