@@ -11,6 +11,7 @@
 #define BOUNCE_SIZE  (PAGE_SIZE << BOUNCE_ORDER)
 
 static struct super *hostfs;
+static struct mount *host_mount; /* in no tree */
 
 /* The inode's private part: owned by the inode. */
 struct host_inode {
@@ -201,6 +202,8 @@ static void host_evict(struct inode *ino)
 {
     struct host_inode *h = ino->private;
 
+    if (!h)
+        return;
     host_stream_destroy(&h->stream);
     HOSTCALL(HC_FD_CLOSE, h->stream.fd);
     kfree(h);
@@ -219,18 +222,33 @@ static int hostfs_statfs(struct super *sb, struct statfs *st)
 
 static const struct super_ops hostfs_ops = {.statfs = hostfs_statfs};
 
+/* The file system of nameless host files, at the first use. */
+static int hostfs_make(void)
+{
+    struct inode *root;
+
+    if (host_mount)
+        return 0;
+    hostfs = super_new("host", &hostfs_ops, HOSTFS_MAGIC);
+    root = hostfs ? inode_new(hostfs, &host_inode_ops, NULL, S_IFDIR | 0700) : NULL;
+    if (!root)
+        return -ENOMEM;
+    hostfs->root = dentry_new_root(hostfs, root);
+    host_mount = hostfs->root ? mount_new(hostfs, 0, "host") : NULL;
+    return host_mount ? 0 : -ENOMEM;
+}
+
 struct vfs_file *host_file_new(u32 fd, u32 flags)
 {
     struct host_inode *h;
     struct inode *ino;
     struct path path = {0};
     struct vfs_file *f;
+    char name[24];
     int err;
 
-    if (!hostfs)
-        hostfs = super_new("host", &hostfs_ops, HOSTFS_MAGIC);
     h = kzalloc(sizeof(*h));
-    if (!hostfs || !h)
+    if (!h || hostfs_make())
         goto nomem;
     err = host_stream_init(&h->stream, fd);
     if (err) {
@@ -248,7 +266,9 @@ struct vfs_file *host_file_new(u32 fd, u32 flags)
         if (!host_getattr(ino, &a))
             ino->attr.mode = a.mode;
     }
-    path.dentry = dentry_new_root(hostfs, ino);
+    snprintf_(name, sizeof(name), "host:[%u]", fd);
+    path.mnt = host_mount;
+    path.dentry = dentry_new_pseudo(name, ino);
     if (!path.dentry)
         return ERR_PTR(-ENOMEM);
     f = file_new(&path, &host_file_ops, flags);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Sockets: the layer between the system calls and the protocol families. socket(7).
+ */
+#pragma once
+
+#include <linux/socket.h>
+#include "sentry/fs/uio.h"
+#include "sentry/fs/vfs.h"
+
+/* What <linux/socket.h> leaves to libc. */
+#define AF_UNIX          1
+#define SOCK_STREAM      1
+#define SOCK_DGRAM       2
+#define SOCK_SEQPACKET   5
+#define SOCK_TYPE_MASK   15
+#define SOCK_CLOEXEC     02000000
+#define SOCK_NONBLOCK    04000
+#define MSG_OOB          1
+#define MSG_PEEK         2
+#define MSG_CTRUNC       8
+#define MSG_TRUNC        0x20
+#define MSG_DONTWAIT     0x40
+#define MSG_EOR          0x80
+#define MSG_WAITALL      0x100
+#define MSG_NOSIGNAL     0x4000
+#define MSG_WAITFORONE   0x10000
+#define MSG_CMSG_CLOEXEC 0x40000000
+#define SHUT_RD          0
+#define SHUT_WR          1
+#define SHUT_RDWR        2
+#define SOL_SOCKET       1
+#define SCM_RIGHTS       1
+#define SCM_CREDENTIALS  2
+
+#define SCM_MAX_FD   253
+#define SOCKADDR_MAX 128
+
+struct socket;
+
+/* Credentials as SCM_CREDENTIALS and SO_PEERCRED carry them. */
+struct ucred {
+    u32 pid, uid, gid;
+};
+
+/* Control data in flight. Owned by the message it travels with; scm_free() drops the files. */
+struct scm {
+    struct ucred cred;
+    u32 nfiles;
+    struct vfs_file *files[];
+};
+
+/* One send or receive; lives on the caller's stack. */
+struct message {
+    struct uio uio;
+    u8 name[SOCKADDR_MAX]; /* address: in for sending, out for receiving */
+    u32 name_len;          /* 0: none */
+    struct scm *scm;       /* sending: consumed on success; receiving: the receiver's */
+    u32 flags;             /* MSG_* of the call */
+    u32 out_flags;         /* MSG_TRUNC, MSG_EOR, … of a receive */
+};
+
+/* What a family does. Negative errno; may sleep. NULL: EOPNOTSUPP. */
+struct socket_ops {
+    int (*bind)(struct socket *s, const u8 *addr, u32 len);
+    int (*connect)(struct socket *s, const u8 *addr, u32 len, bool nonblock);
+    int (*listen)(struct socket *s, int backlog);
+    /* A connected socket of its own for the next connection; ERR_PTR. */
+    struct socket *(*accept)(struct socket *s, bool nonblock);
+    int (*pair)(struct socket *a, struct socket *b);
+    s64 (*send)(struct socket *s, struct message *m);
+    s64 (*receive)(struct socket *s, struct message *m);
+    int (*shutdown)(struct socket *s, int how);
+    int (*name)(struct socket *s, bool peer, u8 *addr); /* length or -errno */
+    bool (*listening)(struct socket *s);
+    u32 (*poll)(struct socket *s, struct poll_table *pt);
+    s64 (*ioctl)(struct socket *s, u32 cmd, u64 arg);
+    /* Options that socket.c does not know: -ENOPROTOOPT. value is *len bytes. */
+    int (*setopt)(struct socket *s, int level, int name, const void *value, u32 len);
+    int (*getopt)(struct socket *s, int level, int name, void *value, u32 *len);
+    void (*release)(struct socket *s);
+};
+
+/*
+ * A socket. Owned by its open file description. Options are written under lock and
+ * read without it.
+ */
+struct socket {
+    const struct socket_ops *ops;
+    int family, type, protocol;
+    struct spinlock lock;
+    int error; /* SO_ERROR */
+    u32 sndbuf, rcvbuf;
+    u64 snd_timeout, rcv_timeout; /* ns; 0: none */
+    bool passcred, reuseaddr, keepalive, broadcast;
+    s32 linger;    /* seconds, -1 = off */
+    void *private; /* the family's */
+};
+
+/* A family registers how to make its sockets. 0 or -errno. */
+struct socket_family {
+    int family;
+    int (*create)(struct socket *s);
+};
+extern const struct socket_family unix_family;
+
+/* A bare socket, not yet on a file. NULL: no memory. socket_free() for one that never got a file.
+ */
+struct socket *socket_alloc(int family, int type, int protocol);
+void socket_free(struct socket *s);
+/* A file on s, which it then owns; ERR_PTR (s is freed). flags: SOCK_NONBLOCK. */
+struct vfs_file *socket_file(struct socket *s, int flags);
+/* The socket behind a descriptor, with a reference on *f; ERR_PTR(-EBADF, -ENOTSOCK). */
+struct socket *socket_from_fd(int fd, struct vfs_file **f);
+u64 socket_deadline(u64 timeout);
+
+/* ---- scm.c: control messages ---- */
+
+/* Parse msg_control of a send into m->scm. */
+int scm_from_user(struct message *m, uva_t control, u64 len, struct socket *s);
+/* Hand m->scm to the receiver; *len: room in, used out. Adds MSG_CTRUNC to m->out_flags. */
+int scm_to_user(struct message *m, uva_t control, u64 *len, bool passcred, bool cloexec);
+void scm_free(struct scm *scm);
+/* A copy for MSG_PEEK; NULL when there is none or no memory. */
+struct scm *scm_copy(const struct scm *scm);

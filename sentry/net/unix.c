@@ -1,0 +1,474 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * AF_UNIX: endpoints and connections. unix(7).
+ */
+#include "sentry/net/unix.h"
+#include <asm/ioctls.h>
+#include <asm/socket.h>
+#include "sentry/kernel/task.h"
+
+static void queue_free(struct list *queue)
+{
+    struct unix_skb *skb, *next;
+
+    list_for_each_safe (skb, next, queue, link) {
+        list_del(&skb->link);
+        scm_free(skb->scm);
+        kfree(skb);
+    }
+}
+
+void unix_put(struct unix_sock *u)
+{
+    if (!u || !ref_put(&u->refs))
+        return;
+    queue_free(&u->queue);
+    kfree(u);
+}
+
+static struct ucred my_cred(void)
+{
+    return (struct ucred){(u32)current->process->pid, current->cred->euid, current->cred->egid};
+}
+
+struct unix_sock *unix_new(struct socket *s)
+{
+    struct unix_sock *u = kzalloc(sizeof(*u));
+
+    if (!u)
+        return NULL;
+    ref_init(&u->refs, 1);
+    u->socket = s;
+    u->type = s->type;
+    u->limit = s->rcvbuf;
+    u->cred = my_cred();
+    list_init(&u->queue);
+    list_init(&u->backlog);
+    list_init(&u->backlog_link);
+    list_init(&u->bound_link);
+    waitq_init(&u->wait);
+    s->private = u;
+    s->ops = &unix_ops;
+    return u;
+}
+
+static int unix_create(struct socket *s)
+{
+    if (s->protocol && s->protocol != AF_UNIX)
+        return -EPROTONOSUPPORT;
+    if (s->type != SOCK_STREAM && s->type != SOCK_DGRAM && s->type != SOCK_SEQPACKET)
+        return -ESOCKTNOSUPPORT;
+    return unix_new(s) ? 0 : -ENOMEM;
+}
+
+const struct socket_family unix_family = {AF_UNIX, unix_create};
+
+struct unix_sock *unix_peer_get(struct unix_sock *u)
+{
+    struct unix_sock *peer;
+
+    spin_lock(&u->lock);
+    peer = u->peer;
+    if (peer)
+        ref_get(&peer->refs);
+    spin_unlock(&u->lock);
+    return peer;
+}
+
+/* ---- connecting ---- */
+
+static void set_peer(struct unix_sock *u, struct unix_sock *peer, enum unix_state state)
+{
+    struct unix_sock *old;
+
+    ref_get(&peer->refs);
+    spin_lock(&u->lock);
+    old = u->peer;
+    u->peer = peer;
+    u->peer_cred = peer->cred;
+    u->state = state;
+    spin_unlock(&u->lock);
+    unix_put(old);
+}
+
+static int unix_pair(struct socket *a, struct socket *b)
+{
+    set_peer(a->private, b->private, UNIX_CONNECTED);
+    set_peer(b->private, a->private, UNIX_CONNECTED);
+    return 0;
+}
+
+static void dissolve(struct unix_sock *u)
+{
+    struct unix_sock *old;
+
+    spin_lock(&u->lock);
+    old = u->peer;
+    u->peer = NULL;
+    u->state = UNIX_FREE;
+    spin_unlock(&u->lock);
+    unix_put(old);
+}
+
+static int connect_dgram(struct unix_sock *u, const u8 *addr, u32 len)
+{
+    struct unix_sock *peer;
+
+    if (len >= 2 && !addr[0] && !addr[1]) { /* AF_UNSPEC */
+        dissolve(u);
+        return 0;
+    }
+    peer = unix_lookup(addr, len, u->type);
+    if (IS_ERR(peer))
+        return (int)PTR_ERR(peer);
+    set_peer(u, peer, UNIX_CONNECTED);
+    unix_put(peer);
+    return 0;
+}
+
+static bool backlog_open(struct unix_sock *l)
+{
+    return l->state != UNIX_LISTEN || l->nbacklog < l->max_backlog;
+}
+
+/* Put the server's end of a connection into the listener's backlog, when there is room. */
+static int try_enqueue(struct unix_sock *l, struct unix_sock *server)
+{
+    int err = 0;
+
+    spin_lock(&l->lock);
+    if (l->state != UNIX_LISTEN || l->shut_read) {
+        err = -ECONNREFUSED;
+    } else if (l->nbacklog >= l->max_backlog) {
+        err = -EAGAIN;
+    } else {
+        server->peer_cred = my_cred();
+        server->cred = l->cred;
+        memcpy(server->name, l->name, l->name_len);
+        server->name_len = l->name_len;
+        list_add_tail(&l->backlog, &server->backlog_link);
+        ref_get(&server->refs);
+        l->nbacklog++;
+    }
+    spin_unlock(&l->lock);
+    if (!err)
+        waitq_wake(&l->wait, POLLIN | POLLRDNORM, 1);
+    return err;
+}
+
+static struct socket *server_socket(int type)
+{
+    struct socket *s = socket_alloc(AF_UNIX, type, 0);
+
+    if (s && !unix_new(s)) {
+        socket_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+static int connect_stream(struct socket *s, struct unix_sock *l, bool nonblock)
+{
+    struct unix_sock *u = s->private, *server;
+    struct socket *server_sock = server_socket(s->type);
+    int err;
+
+    if (!server_sock)
+        return -ENOMEM;
+    server = server_sock->private;
+    set_peer(server, u, UNIX_CONNECTED);
+    do {
+        err = try_enqueue(l, server);
+        if (err != -EAGAIN || nonblock)
+            break;
+        err = wait_event_deadline(&l->wait, backlog_open(l), socket_deadline(s->snd_timeout));
+        if (err == -ETIMEDOUT)
+            err = -EAGAIN;
+    } while (!err);
+    if (err) {
+        dissolve(server);
+        socket_free(server_sock);
+        return err;
+    }
+    set_peer(u, server, UNIX_CONNECTED);
+    spin_lock(&u->lock);
+    u->peer_cred = l->cred;
+    spin_unlock(&u->lock);
+    return 0;
+}
+
+static int unix_connect(struct socket *s, const u8 *addr, u32 len, bool nonblock)
+{
+    struct unix_sock *u = s->private, *l;
+    int err;
+
+    if (u->type == SOCK_DGRAM)
+        return connect_dgram(u, addr, len);
+    if (u->state == UNIX_LISTEN)
+        return -EINVAL;
+    if (u->state == UNIX_CONNECTED)
+        return -EISCONN;
+    l = unix_lookup(addr, len, u->type);
+    if (IS_ERR(l))
+        return (int)PTR_ERR(l);
+    err = connect_stream(s, l, nonblock);
+    unix_put(l);
+    return err;
+}
+
+static int unix_listen(struct socket *s, int backlog)
+{
+    struct unix_sock *u = s->private;
+    int err = 0;
+
+    if (u->type == SOCK_DGRAM)
+        return -EOPNOTSUPP;
+    spin_lock(&u->lock);
+    if (!u->name_len || (u->state != UNIX_FREE && u->state != UNIX_LISTEN)) {
+        err = -EINVAL;
+    } else {
+        u->state = UNIX_LISTEN;
+        u->max_backlog = (backlog < 0 || backlog > 4096 ? 4096 : backlog) + 1;
+        u->cred = my_cred();
+    }
+    spin_unlock(&u->lock);
+    waitq_wake(&u->wait, POLLOUT, ~0u);
+    return err;
+}
+
+/* The first of the backlog, with its reference; NULL: none; -EINVAL: not listening. */
+static struct unix_sock *take_pending(struct unix_sock *l)
+{
+    struct unix_sock *c = NULL;
+
+    spin_lock(&l->lock);
+    if (l->state != UNIX_LISTEN || l->shut_read) {
+        c = ERR_PTR(-EINVAL);
+    } else if (!list_empty(&l->backlog)) {
+        c = list_first(&l->backlog, struct unix_sock, backlog_link);
+        list_del(&c->backlog_link);
+        l->nbacklog--;
+    }
+    spin_unlock(&l->lock);
+    return c;
+}
+
+static bool accept_ready(struct unix_sock *l)
+{
+    return !list_empty(&l->backlog) || l->state != UNIX_LISTEN || l->shut_read;
+}
+
+static struct socket *unix_accept(struct socket *s, bool nonblock)
+{
+    struct unix_sock *l = s->private, *c;
+    u64 deadline = socket_deadline(s->rcv_timeout);
+
+    if (l->type == SOCK_DGRAM)
+        return ERR_PTR(-EOPNOTSUPP);
+    for (;;) {
+        struct socket *accepted;
+        int err;
+
+        c = take_pending(l);
+        if (IS_ERR(c))
+            return (struct socket *)c;
+        if (c) {
+            accepted = c->socket;
+            unix_put(c); /* the backlog's reference; the socket has its own */
+            waitq_wake(&l->wait, POLLOUT, ~0u);
+            return accepted;
+        }
+        if (nonblock)
+            return ERR_PTR(-EAGAIN);
+        err = wait_event_deadline(&l->wait, accept_ready(l), deadline);
+        if (err)
+            return ERR_PTR(err == -ETIMEDOUT ? -EAGAIN : err);
+    }
+}
+
+/* ---- closing ---- */
+
+static int unix_shutdown(struct socket *s, int how)
+{
+    struct unix_sock *u = s->private, *peer = unix_peer_get(u);
+
+    if (u->type != SOCK_DGRAM && !peer && u->state != UNIX_LISTEN)
+        return -ENOTCONN;
+    spin_lock(&u->lock);
+    u->shut_read |= how != SHUT_WR;
+    u->shut_write |= how != SHUT_RD;
+    spin_unlock(&u->lock);
+    waitq_wake(&u->wait, POLLIN | POLLOUT | POLLHUP, ~0u);
+    if (peer && u->type != SOCK_DGRAM) {
+        spin_lock(&peer->lock);
+        peer->shut_read |= how != SHUT_RD;
+        peer->shut_write |= how != SHUT_WR;
+        spin_unlock(&peer->lock);
+        waitq_wake(&peer->wait, POLLIN | POLLOUT | POLLHUP, ~0u);
+    }
+    unix_put(peer);
+    return 0;
+}
+
+/* The other end of a connection learns that we are gone; unread data there makes it a reset. */
+static void hang_up(struct unix_sock *u, struct unix_sock *peer, bool unread)
+{
+    struct unix_sock *back = NULL;
+
+    spin_lock(&peer->lock);
+    if (peer->peer == u) {
+        if (peer->type != SOCK_DGRAM) {
+            peer->shut_read = peer->shut_write = true;
+            peer->reset |= unread;
+        } else {
+            peer->reset = true;
+        }
+        back = peer->peer;
+        peer->peer = NULL;
+    }
+    spin_unlock(&peer->lock);
+    unix_put(back);
+    waitq_wake(&peer->wait, POLLIN | POLLOUT | POLLHUP, ~0u);
+}
+
+static void unix_release(struct socket *s)
+{
+    struct unix_sock *u = s->private, *peer, *c;
+    bool unread;
+
+    if (!u)
+        return;
+    unix_unbind(u);
+    for (;;) { /* connections nobody accepted */
+        c = take_pending(u);
+        if (!c || IS_ERR(c))
+            break;
+        socket_free(c->socket);
+        unix_put(c);
+    }
+    spin_lock(&u->lock);
+    u->state = UNIX_CLOSED;
+    u->socket = NULL;
+    peer = u->peer;
+    u->peer = NULL;
+    unread = !list_empty(&u->queue);
+    spin_unlock(&u->lock);
+    if (peer)
+        hang_up(u, peer, unread);
+    unix_put(peer);
+    waitq_wake(&u->wait, POLLIN | POLLOUT | POLLHUP, ~0u);
+    unix_flush(u);
+    unix_put(u);
+}
+
+/* ---- looking ---- */
+
+static int unix_name(struct socket *s, bool peer, u8 *addr)
+{
+    struct unix_sock *u = s->private;
+    u32 len;
+
+    if (peer) {
+        u = unix_peer_get(u);
+        if (!u)
+            return -ENOTCONN;
+    }
+    spin_lock(&u->lock);
+    len = u->name_len ? u->name_len : 2;
+    memcpy(addr, u->name, len);
+    spin_unlock(&u->lock);
+    addr[0] = AF_UNIX;
+    addr[1] = 0;
+    if (peer)
+        unix_put(u);
+    return (int)len;
+}
+
+static bool peer_has_room(struct unix_sock *u)
+{
+    struct unix_sock *peer = unix_peer_get(u);
+    bool room = !peer || peer->queued < peer->limit;
+
+    unix_put(peer);
+    return room;
+}
+
+static u32 unix_poll(struct socket *s, struct poll_table *pt)
+{
+    struct unix_sock *u = s->private;
+    u32 mask = 0;
+
+    poll_wait(pt, &u->wait);
+    spin_lock(&u->lock);
+    if (!list_empty(&u->queue) || !list_empty(&u->backlog) || u->shut_read)
+        mask |= POLLIN | POLLRDNORM;
+    if (u->shut_read)
+        mask |= POLLRDHUP;
+    if (u->shut_read && u->shut_write)
+        mask |= POLLHUP;
+    if (u->type != SOCK_DGRAM && u->state == UNIX_FREE)
+        mask |= POLLHUP | POLLOUT;
+    spin_unlock(&u->lock);
+    if (u->state != UNIX_LISTEN && peer_has_room(u))
+        mask |= POLLOUT | POLLWRNORM;
+    return mask;
+}
+
+static bool unix_listening(struct socket *s)
+{
+    return ((struct unix_sock *)s->private)->state == UNIX_LISTEN;
+}
+
+static s64 unix_ioctl(struct socket *s, u32 cmd, u64 arg)
+{
+    struct unix_sock *u = s->private;
+    int n = 0;
+
+    if (cmd == FIONREAD) {
+        spin_lock(&u->lock);
+        if (u->type == SOCK_STREAM || list_empty(&u->queue))
+            n = (int)u->queued;
+        else
+            n = (int)list_first(&u->queue, struct unix_skb, link)->len;
+        spin_unlock(&u->lock);
+        return put_user(n, arg);
+    }
+    if (cmd == TIOCOUTQ) {
+        struct unix_sock *peer = unix_peer_get(u);
+        n = peer ? (int)peer->queued : 0;
+        unix_put(peer);
+        return put_user(n, arg);
+    }
+    return -ENOTTY;
+}
+
+static int unix_getopt(struct socket *s, int level, int name, void *value, u32 *len)
+{
+    struct unix_sock *u = s->private;
+
+    if (level != SOL_SOCKET || name != SO_PEERCRED)
+        return -ENOPROTOOPT;
+    if (u->peer)
+        memcpy(value, &u->peer_cred, sizeof(struct ucred));
+    else
+        memcpy(value, &(struct ucred){0, ~0u, ~0u}, sizeof(struct ucred));
+    *len = MIN(*len, (u32)sizeof(struct ucred));
+    return 0;
+}
+
+const struct socket_ops unix_ops = {
+    .bind = unix_bind,
+    .connect = unix_connect,
+    .listen = unix_listen,
+    .accept = unix_accept,
+    .pair = unix_pair,
+    .send = unix_send,
+    .receive = unix_receive,
+    .shutdown = unix_shutdown,
+    .name = unix_name,
+    .listening = unix_listening,
+    .poll = unix_poll,
+    .ioctl = unix_ioctl,
+    .getopt = unix_getopt,
+    .release = unix_release,
+};

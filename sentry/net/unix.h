@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * AF_UNIX: what its two files share.
+ */
+#pragma once
+
+#include "sentry/net/socket.h"
+
+#define UNIX_PATH_MAX 108
+#define UNIX_SKB_MAX  32768 /* a stream send is cut into pieces of this size */
+
+/* One message, or a piece of a stream. Owned by the queue it is in. */
+struct unix_skb {
+    struct list link;
+    u32 len, off; /* bytes, and how many of them were read */
+    struct scm *scm;
+    u8 name[2 + UNIX_PATH_MAX]; /* sender's address */
+    u32 name_len;
+    u8 data[];
+};
+
+enum unix_state { UNIX_FREE, UNIX_LISTEN, UNIX_CONNECTED, UNIX_CLOSED };
+
+/*
+ * An endpoint. Referenced by its socket, its peer, the name it is bound to and connections in a
+ * backlog. lock guards all but refs; two endpoints' locks are never held at once.
+ */
+struct unix_sock {
+    refcount_t refs;
+    struct socket *socket; /* NULL once closed */
+    int type;
+    struct spinlock lock;
+    enum unix_state state;
+    struct unix_sock *peer; /* reference */
+    struct list queue;      /* of unix_skb */
+    u32 queued;             /* bytes in it */
+    u32 limit;              /* of queued: our rcvbuf */
+    bool shut_read, shut_write, reset;
+    struct waitq wait;   /* readers, accepters, pollers, and writers waiting for room here */
+    struct list backlog; /* listening: of unix_sock.backlog_link, each holds a reference */
+    struct list backlog_link;
+    int nbacklog, max_backlog;
+    u8 name[2 + UNIX_PATH_MAX];
+    u32 name_len;           /* 0: unbound (an address is 2 bytes then) */
+    struct list bound_link; /* abstract names; bound_lock */
+    struct path bound;      /* held when bound to a path */
+    struct ucred cred, peer_cred;
+    bool passcred;
+};
+
+extern const struct socket_ops unix_ops;
+
+struct unix_sock *unix_new(struct socket *s);
+void unix_put(struct unix_sock *u);
+/* Peer with a reference, or NULL. */
+struct unix_sock *unix_peer_get(struct unix_sock *u);
+
+/* unix_name.c */
+int unix_bind(struct socket *s, const u8 *addr, u32 len);
+void unix_unbind(struct unix_sock *u);
+/* The endpoint that owns a name, with a reference; ERR_PTR(-ECONNREFUSED, -ENOENT, …). */
+struct unix_sock *unix_lookup(const u8 *addr, u32 len, int type);
+
+/* unix_data.c */
+s64 unix_send(struct socket *s, struct message *m);
+s64 unix_receive(struct socket *s, struct message *m);
+void unix_flush(struct unix_sock *u);

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * AF_UNIX: moving data. A message is copied into a buffer of its own at the sender and out of it at
+ * the receiver; the receiver's queue is bounded by its SO_RCVBUF and senders wait for room there.
+ */
+#include "sentry/kernel/task.h"
+#include "sentry/net/unix.h"
+
+#define DGRAM_MAX 212960u /* a datagram larger than the default buffer is EMSGSIZE, as on Linux */
+
+void unix_flush(struct unix_sock *u)
+{
+    struct list gone;
+    struct unix_skb *skb, *next;
+
+    list_init(&gone);
+    spin_lock(&u->lock);
+    list_for_each_safe (skb, next, &u->queue, link) {
+        list_del(&skb->link);
+        list_add_tail(&gone, &skb->link);
+    }
+    u->queued = 0;
+    spin_unlock(&u->lock);
+    list_for_each_safe (skb, next, &gone, link) {
+        list_del(&skb->link);
+        scm_free(skb->scm);
+        kfree(skb);
+    }
+}
+
+/* ---- sending ---- */
+
+static struct unix_skb *skb_from_user(struct unix_sock *from, struct message *m, u64 n)
+{
+    struct unix_skb *skb = kmalloc(sizeof(*skb) + n);
+
+    if (!skb)
+        return ERR_PTR(-ENOMEM);
+    skb->len = (u32)n;
+    skb->off = 0;
+    skb->scm = NULL;
+    skb->name_len = from->name_len;
+    memcpy(skb->name, from->name, from->name_len);
+    if (copy_from_uio(skb->data, &m->uio, n) != n) {
+        kfree(skb);
+        return ERR_PTR(-EFAULT);
+    }
+    return skb;
+}
+
+/* 0: queued (skb and its control data now belong to the receiver); -EAGAIN: no room. */
+static int enqueue(struct unix_sock *to, struct unix_skb *skb)
+{
+    int err = 0;
+
+    spin_lock(&to->lock);
+    if (to->state == UNIX_CLOSED)
+        err = to->type == SOCK_DGRAM ? -ECONNREFUSED : -EPIPE;
+    else if (to->shut_read)
+        err = -EPIPE;
+    else if (to->queued && to->queued + skb->len > to->limit)
+        err = -EAGAIN;
+    else {
+        list_add_tail(&to->queue, &skb->link);
+        to->queued += skb->len;
+    }
+    spin_unlock(&to->lock);
+    if (!err)
+        waitq_wake(&to->wait, POLLIN | POLLRDNORM, ~0u);
+    return err;
+}
+
+static bool has_room(struct unix_sock *to, u32 len)
+{
+    return to->state == UNIX_CLOSED || to->shut_read || !to->queued ||
+           to->queued + len <= to->limit;
+}
+
+static int enqueue_wait(struct socket *s, struct unix_sock *to, struct unix_skb *skb, u32 flags)
+{
+    struct unix_sock *u = s->private;
+    u64 deadline = socket_deadline(s->snd_timeout);
+
+    for (;;) {
+        int err = u->shut_write ? -EPIPE : enqueue(to, skb);
+
+        if (err != -EAGAIN || (flags & MSG_DONTWAIT))
+            return err;
+        err = wait_event_deadline(&to->wait, has_room(to, skb->len) || u->shut_write, deadline);
+        if (err)
+            return err == -ETIMEDOUT ? -EAGAIN : err;
+    }
+}
+
+static void skb_attach_scm(struct unix_skb *skb, struct message *m)
+{
+    skb->scm = m->scm;
+    m->scm = NULL;
+}
+
+/* A send that brought no control data still carries the sender's credentials for SO_PASSCRED. */
+static void skb_default_cred(struct unix_skb *skb, struct unix_sock *to)
+{
+    struct socket *receiver = to->socket;
+
+    if (skb->scm || !receiver || !receiver->passcred)
+        return;
+    skb->scm = kzalloc(sizeof(*skb->scm));
+    if (skb->scm)
+        skb->scm->cred =
+            (struct ucred){(u32)current->process->pid, current->cred->uid, current->cred->gid};
+}
+
+/* One piece to `to`; bytes or -errno. */
+static s64 send_piece(struct socket *s, struct unix_sock *to, struct message *m, u64 n)
+{
+    struct unix_skb *skb = skb_from_user(s->private, m, n);
+    int err;
+
+    if (IS_ERR(skb))
+        return PTR_ERR(skb);
+    skb_attach_scm(skb, m);
+    skb_default_cred(skb, to);
+    err = enqueue_wait(s, to, skb, m->flags);
+    if (!err)
+        return (s64)n;
+    scm_free(skb->scm);
+    kfree(skb);
+    return err;
+}
+
+static s64 send_stream(struct socket *s, struct message *m)
+{
+    struct unix_sock *u = s->private, *peer = unix_peer_get(u);
+    s64 total = 0, n = 0;
+
+    if (m->name_len) {
+        unix_put(peer);
+        return peer ? -EISCONN : -EOPNOTSUPP;
+    }
+    if (!peer)
+        return u->shut_write ? -EPIPE : -ENOTCONN;
+    while (m->uio.left) {
+        n = send_piece(s, peer, m, MIN(m->uio.left, (u64)UNIX_SKB_MAX));
+        if (n < 0)
+            break;
+        total += n;
+    }
+    unix_put(peer);
+    return total ? total : n;
+}
+
+static s64 send_packet(struct socket *s, struct message *m)
+{
+    struct unix_sock *u = s->private, *to;
+    s64 n;
+
+    if (m->name_len && u->type == SOCK_DGRAM) {
+        to = unix_lookup(m->name, m->name_len, u->type);
+        if (IS_ERR(to))
+            return PTR_ERR(to);
+    } else {
+        to = unix_peer_get(u);
+        if (!to && u->reset && u->type == SOCK_DGRAM) {
+            u->reset = false;
+            return -ECONNREFUSED;
+        }
+        if (!to)
+            return u->shut_write ? -EPIPE : -ENOTCONN;
+    }
+    n = m->uio.left > MIN(DGRAM_MAX, s->sndbuf) ? -EMSGSIZE : send_piece(s, to, m, m->uio.left);
+    unix_put(to);
+    return n;
+}
+
+s64 unix_send(struct socket *s, struct message *m)
+{
+    if (m->flags & MSG_OOB)
+        return -EOPNOTSUPP;
+    return s->type == SOCK_STREAM ? send_stream(s, m) : send_packet(s, m);
+}
+
+/* ---- receiving ---- */
+
+static bool data_ready(struct unix_sock *u)
+{
+    return !list_empty(&u->queue) || u->shut_read || (u->type == SOCK_DGRAM && u->reset);
+}
+
+/*
+ * Take the first skb off the queue (it is put back when only part of it was read: readers of one
+ * socket are serialised by that). NULL: nothing there.
+ */
+static struct unix_skb *dequeue(struct unix_sock *u)
+{
+    struct unix_skb *skb = NULL;
+
+    spin_lock(&u->lock);
+    if (!list_empty(&u->queue)) {
+        skb = list_first(&u->queue, struct unix_skb, link);
+        list_del(&skb->link);
+    }
+    spin_unlock(&u->lock);
+    return skb;
+}
+
+static void requeue(struct unix_sock *u, struct unix_skb *skb, u32 consumed)
+{
+    spin_lock(&u->lock);
+    list_add(&u->queue, &skb->link);
+    u->queued -= MIN(consumed, u->queued);
+    spin_unlock(&u->lock);
+}
+
+static void consumed(struct unix_sock *u, struct unix_skb *skb, u32 n)
+{
+    struct unix_sock *peer;
+
+    spin_lock(&u->lock);
+    u->queued -= MIN(n, u->queued);
+    spin_unlock(&u->lock);
+    kfree(skb);
+    waitq_wake(&u->wait, POLLOUT | POLLWRNORM, ~0u); /* senders wait here */
+    peer = unix_peer_get(u);
+    if (peer)
+        waitq_wake(&peer->wait, POLLOUT | POLLWRNORM, ~0u); /* its pollers */
+    unix_put(peer);
+}
+
+/* Wait for data: 1 = there is some, 0 = end of file, or -errno. */
+static int wait_data(struct socket *s, struct unix_sock *u, u32 flags, u64 deadline)
+{
+    int err;
+
+    for (;;) {
+        if (!list_empty(&u->queue))
+            return 1;
+        if (u->reset) {
+            u->reset = false;
+            return u->type == SOCK_DGRAM ? 0 : -ECONNRESET;
+        }
+        if (u->shut_read)
+            return 0;
+        if (u->type != SOCK_DGRAM && u->state != UNIX_CONNECTED)
+            return -ENOTCONN;
+        if (flags & MSG_DONTWAIT)
+            return -EAGAIN;
+        err = wait_event_deadline(&u->wait, data_ready(u), deadline);
+        if (err)
+            return err == -ETIMEDOUT ? -EAGAIN : err;
+    }
+}
+
+static void take_scm(struct unix_skb *skb, struct message *m)
+{
+    if (m->flags & MSG_PEEK) {
+        m->scm = scm_copy(skb->scm);
+    } else {
+        m->scm = skb->scm;
+        skb->scm = NULL;
+    }
+}
+
+static s64 receive_packet(struct socket *s, struct message *m)
+{
+    struct unix_sock *u = s->private;
+    struct unix_skb *skb;
+    u64 n;
+    int r;
+
+    do {
+        r = wait_data(s, u, m->flags, socket_deadline(s->rcv_timeout));
+        if (r <= 0)
+            return r;
+        skb = dequeue(u);
+    } while (!skb); /* another reader was faster */
+    n = MIN((u64)skb->len, m->uio.left);
+    if (copy_to_uio(&m->uio, skb->data, n) != n) {
+        requeue(u, skb, 0);
+        return -EFAULT;
+    }
+    m->name_len = skb->name_len;
+    memcpy(m->name, skb->name, skb->name_len);
+    if (n < skb->len)
+        m->out_flags |= MSG_TRUNC;
+    if (u->type == SOCK_SEQPACKET)
+        m->out_flags |= MSG_EOR;
+    if (n < skb->len && (m->flags & MSG_TRUNC))
+        n = skb->len;
+    take_scm(skb, m);
+    if (m->flags & MSG_PEEK)
+        requeue(u, skb, 0);
+    else
+        consumed(u, skb, skb->len);
+    return (s64)n;
+}
+
+/* Copy out of one skb; bytes or -EFAULT. Its control data ends a receive that has some already. */
+static s64 take_bytes(struct unix_sock *u, struct unix_skb *skb, struct message *m)
+{
+    u64 n = MIN((u64)(skb->len - skb->off), m->uio.left);
+
+    if (copy_to_uio(&m->uio, skb->data + skb->off, n) != n) {
+        requeue(u, skb, 0);
+        return -EFAULT;
+    }
+    if (skb->scm)
+        take_scm(skb, m);
+    if (m->flags & MSG_PEEK) {
+        requeue(u, skb, 0);
+    } else if (skb->off + n < skb->len) {
+        skb->off += (u32)n;
+        requeue(u, skb, (u32)n);
+    } else {
+        consumed(u, skb, (u32)n);
+    }
+    return (s64)n;
+}
+
+static s64 receive_stream(struct socket *s, struct message *m)
+{
+    struct unix_sock *u = s->private;
+    u64 deadline = socket_deadline(s->rcv_timeout);
+    s64 total = 0, n = 0;
+
+    while (m->uio.left) {
+        struct unix_skb *skb = dequeue(u);
+        int r;
+
+        if (!skb) {
+            if (total && !(m->flags & MSG_WAITALL))
+                break;
+            r = wait_data(s, u, m->flags, deadline);
+            if (r > 0)
+                continue;
+            n = r;
+            break;
+        }
+        if (skb->scm && (m->scm || total)) { /* ancillary data stays with its bytes */
+            requeue(u, skb, 0);
+            break;
+        }
+        n = take_bytes(u, skb, m);
+        if (n < 0)
+            break;
+        total += n;
+        if ((m->flags & MSG_PEEK) || m->scm)
+            break;
+    }
+    return total ? total : n;
+}
+
+s64 unix_receive(struct socket *s, struct message *m)
+{
+    if (m->flags & MSG_OOB)
+        return -EOPNOTSUPP;
+    return s->type == SOCK_STREAM ? receive_stream(s, m) : receive_packet(s, m);
+}
