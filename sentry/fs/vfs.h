@@ -8,6 +8,7 @@
 #pragma once
 
 #include <linux/fcntl.h>
+#include <linux/fs.h>
 #include <linux/limits.h>
 #include <linux/mount.h>
 #include <linux/stat.h>
@@ -58,7 +59,8 @@ struct attr {
  */
 /* After success the VFS itself hashes, renames or unhashes dentries: unlink, rmdir, rename touch only the file
  * system's own records. Permissions, mount flags, "exists" and "is a directory" were checked. revalidate comes from the
- * parent directory's ops (d may be negative). lookup, create … of a directory that went (INODE_DEAD) are never called.
+ * parent directory's ops (d may be negative). unlink, rmdir and rename hold the lock of the inode that loses a name too,
+ * link that of the target. lookup, create … of a directory that went (INODE_DEAD) are never called.
  * inode_permission() looks at inode->attr: keep its mode, uid and gid fresh. setattr runs with ino->lock held for write and
  * updates ino->attr (attr_apply); getattr without it. xattr operations: NULL means EOPNOTSUPP.
  */
@@ -161,6 +163,7 @@ struct inode {
     void *sock;
 };
 #define INODE_DEAD 1u      /* removed directory: nothing can be made in it */
+#define INODE_LINKABLE 4u  /* O_TMPFILE: may get a name although it has none */
 #define INODE_IMMUTABLE 2u /* attributes cannot be changed (proc, sys) */
 
 /*
@@ -258,6 +261,10 @@ void inode_modified(struct inode *i);
 void file_accessed(struct vfs_file *f);
 /* Owner and mode of something new in dir: current's fsuid/fsgid, set-group-id directories. */
 void inode_init_owner(struct inode *i, const struct inode *dir, u32 mode);
+/* DT_* of a directory entry for a file mode. */
+#define DT_UNKNOWN 0
+#define DT_DIR 4
+#define mode_to_dt(mode) (((mode) >> 12) & 15)
 /* Permission bits against current's fsuid/fsgid and capabilities. want: MAY_*. */
 #define MAY_EXEC 1u
 #define MAY_WRITE 2u
@@ -272,6 +279,8 @@ struct dentry *dentry_alloc(struct dentry *dir, const char *name, size_t len);
 void dentry_instantiate(struct dentry *d, struct inode *i); /* consumes the inode reference */
 void dentry_make_negative(struct dentry *d);                /* after unlink; done by the VFS */
 void dentry_add(struct dentry *d);  /* hash a fresh one */
+/* Have a child in the cache before it is asked for; the inode reference is consumed. dir->inode->lock held. */
+void dentry_prime(struct dentry *dir, const char *name, size_t len, struct inode *i);
 void dentry_drop(struct dentry *d); /* unhash: the next lookup asks the file system */
 /* Give `from` the place and name of `to` (which is unhashed, or takes from's with exchange). */
 void dentry_move(struct dentry *from, struct dentry *to, bool exchange);
@@ -357,6 +366,9 @@ int path_writable(const struct path *p);
 /* Path of p below current's root into buf (from the end); pointer into buf, or ERR_PTR. */
 char *path_to_string(const struct path *p, char *buf, size_t size);
 
+/* Make a special file (AF_UNIX sockets bound to a path); *out is held. -EEXIST when the name is taken. */
+int vfs_mknod(int dirfd, const char *name, u32 mode, u64 dev, struct path *out);
+
 /* ---- open files: file.c ---- */
 
 struct vfs_file *file_new(const struct path *p, const struct file_ops *ops, u32 flags);
@@ -390,6 +402,12 @@ struct chrdev {
 void chrdev_register(const struct chrdev *c); /* at init; c stays */
 int chrdev_open(struct inode *ino, struct vfs_file *f);
 int fifo_open(struct inode *ino, struct vfs_file *f); /* pipe.c */
+/* F_SETPIPE_SZ, F_GETPIPE_SZ; -EBADF when f is no pipe. pipe.c */
+s64 pipe_fcntl(struct vfs_file *f, u32 cmd, u64 arg);
+/* F_ADD_SEALS, F_GET_SEALS; -EINVAL when f is not from memfd_create. tmpfs/memfd.c */
+s64 memfd_fcntl(struct vfs_file *f, u32 cmd, u64 arg);
+/* Nameless file in memory, for MAP_SHARED|MAP_ANONYMOUS ("/dev/zero") and System V segments: O_RDWR, or ERR_PTR. */
+struct vfs_file *shmem_file(const char *name, u64 size);
 static inline u64 dev_make(u32 major, u32 minor)
 {
     return (minor & 0xff) | (u64)major << 8 | (u64)(minor & ~0xffu) << 12;
