@@ -75,6 +75,12 @@ struct bios_cpu {
     _Alignas(16) u64 gdt[GDT_ENTRIES];
 };
 
+/*
+ * libfdt is a library of the host and was compiled with a stack protector, which reads its secret
+ * at FS:0x28. FS base points here on every CPU until the first task's is loaded.
+ */
+extern u64 bios_canary[8];
+
 /* Set by the boot CPU before it asks for HC_CPU_START. */
 extern struct bios_cpu *bios_cpus[MAX_CPUS];
 

@@ -42,6 +42,7 @@
 #define CR4_SMAP       (1UL << 21)
 
 struct bios_cpu *bios_cpus[MAX_CPUS];
+u64 bios_canary[8];
 
 struct cpuid {
     u32 eax, ebx, ecx, edx;
@@ -138,9 +139,17 @@ static void load_descriptors(struct bios_cpu *c)
         : "rax", "memory");
 }
 
+/* Called by libfdt when its stack is overwritten. */
+_Noreturn void __stack_chk_fail(void);
+void __stack_chk_fail(void)
+{
+    for (;;)
+        __asm__ volatile("ud2");
+}
+
 static void load_msrs(struct bios_cpu *c)
 {
-    wrmsr(MSR_FS_BASE, 0);
+    wrmsr(MSR_FS_BASE, (u64)bios_canary);
     wrmsr(MSR_GS_BASE, c->gs_base);
     wrmsr(MSR_KERNEL_GS_BASE, 0);
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | EFER_NXE);

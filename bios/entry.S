@@ -13,6 +13,11 @@ _start:
     testl   %esi, %esi
     jnz     1f
     leaq    boot_stack_top(%rip), %rsp
+    movl    $0xc0000100, %ecx           /* FS base: bios_canary, see bios.h */
+    leaq    bios_canary(%rip), %rax
+    movq    %rax, %rdx
+    shrq    $32, %rdx
+    wrmsr
     call    sentry_boot
     ud2
 

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 #include <x86intrin.h>
@@ -87,7 +88,7 @@ static void complete(u64 cookie, const struct hostcall *hc)
 }
 
 /* Wait for work by looking at the ring; the budget follows how often that succeeds. */
-static void spin(void)
+static void spin_for_work(void)
 {
     u64 start;
 
@@ -153,7 +154,7 @@ static bool next(struct ring_sqe *e)
         }
         if (enough)
             return false;
-        spin();
+        spin_for_work();
         if (!pending())
             sleep_for_doorbell();
     }
@@ -196,7 +197,7 @@ static int start_worker(void)
     return -r;
 }
 
-int ring_start(struct ring *r, int doorbell, int completion)
+int ring_start(struct ring *r, int doorbell, int completion, bool spin)
 {
     int err;
 
@@ -204,7 +205,7 @@ int ring_start(struct ring *r, int doorbell, int completion)
     ring->sq_need_kick = 1;
     doorbell_fd = doorbell;
     completion_fd = completion;
-    can_spin = sysconf(_SC_NPROCESSORS_ONLN) > 1;
+    can_spin = spin;
     pthread_mutex_lock(&sq_lock);
     err = start_worker();
     pthread_mutex_unlock(&sq_lock);

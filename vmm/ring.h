@@ -4,13 +4,16 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "vmm/abi/ring.h"
 
 /*
  * Serve `ring` (in guest memory) with worker threads, made as they are needed. doorbell and
- * completion are eventfds (vmm/kvm.h). 0 or -errno. Once, after confinement.
+ * completion are eventfds (vmm/kvm.h); spin: the host has a CPU to spare for that. 0 or -errno.
+ * Once, after confinement.
  */
-int ring_start(struct ring *ring, int doorbell, int completion);
+int ring_start(struct ring *ring, int doorbell, int completion, bool spin);
 
 /* Doorbells, submissions, workers: into the log at LOG_INFO. */
 void ring_log_counters(void);

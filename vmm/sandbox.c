@@ -128,16 +128,19 @@ static void install_stdio(const struct sandbox_config *cfg, u32 index[3])
 
 /* ---- the machine ---- */
 
-static unsigned count_cpus(const struct sandbox_config *cfg)
+/* CPUs of the host that we may use. */
+static unsigned host_cpus(void)
 {
     cpu_set_t set;
-    int n = 1;
 
-    if (cfg->cpus)
-        n = (int)cfg->cpus;
-    else if (sched_getaffinity(0, sizeof(set), &set) == 0)
-        n = CPU_COUNT(&set);
-    return n < 1 ? 1 : n > MAX_CPUS ? MAX_CPUS : (unsigned)n;
+    return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+static unsigned count_cpus(const struct sandbox_config *cfg)
+{
+    unsigned n = cfg->cpus ? cfg->cpus : host_cpus();
+
+    return n < 1 ? 1 : n > MAX_CPUS ? MAX_CPUS : n;
 }
 
 static u64 count_ram(const struct sandbox_config *cfg)
@@ -183,6 +186,7 @@ static void *build_hosted(const struct sandbox_config *cfg, struct fdt_machine *
 void sandbox_run(const struct sandbox_config *cfg)
 {
     struct fdt_machine m = {.ram_size = count_ram(cfg), .cpus = count_cpus(cfg)};
+    bool spin = host_cpus() > 1;
     void *fdt = NULL;
 
     log_init(cfg->log_fd, cfg->debug);
@@ -206,6 +210,6 @@ void sandbox_run(const struct sandbox_config *cfg)
     if (cfg->platform != PLATFORM_KVM)
         end(sentry_hosted_main(fdt));
     hostcall_ops.cpu_start = vcpu_start;
-    check(ring_start(image.ring, kvm.doorbell, kvm.completion), "worker threads");
+    check(ring_start(image.ring, kvm.doorbell, kvm.completion, spin), "worker threads");
     vcpu_run_boot();
 }

@@ -204,19 +204,3 @@ s64 hc_FSYNC(struct hostcall *hc)
 {
     return fd_call(hc->arg[0], do_fsync, hc->arg);
 }
-
-s64 hc_LSEEK(struct hostcall *hc)
-{
-    struct hfile *f = hfile_get(hc->arg[0]);
-    s64 r = -ESPIPE;
-
-    if (!f)
-        return -EBADF;
-    if (S_ISREG(f->mode) && hc->arg[2] <= SEEK_HOLE) {
-        r = lseek(f->fd, (off_t)hc->arg[1], (int)hc->arg[2]);
-        if (r < 0)
-            r = -errno;
-    }
-    hfile_put(f);
-    return r;
-}
