@@ -107,11 +107,14 @@ void cleanup_free(void *p)
 
 static int command_help(int argc, char **argv)
 {
+    if (argc > 1 && !strcmp(argv[1], "syscalls"))
+        return help_syscalls(argc - 1, argv + 1);
     printf("usage: runsc [flags] command [arguments]\n\ncommands:\n");
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (commands[i].help)
             printf("  %-8s %s\n", commands[i].name, commands[i].help);
-    printf("\nrunsc flags describes the global flags, runsc command --help those of a command.\n");
+    printf("\nrunsc flags describes the global flags, runsc command --help those of a command, "
+           "runsc help syscalls what the sandbox's kernel can do.\n");
     return 0;
 }
 
@@ -133,13 +136,13 @@ int main(int argc, char **argv)
 
     first = options_parse(argc, argv, global_options, "runsc [flags] command [arguments]");
     if (first == -2)
-        return command_help(argc, argv);
+        return 0;
     if (first < 0)
         return STATUS_FAILED;
     if (flags.version)
         return print_version();
     if (first >= argc) {
-        command_help(argc, argv);
+        command_help(1, argv);
         return STATUS_FAILED;
     }
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)

@@ -53,6 +53,7 @@ int command_do(int argc, char **argv);
 int command_run(int argc, char **argv);
 int command_spec(int argc, char **argv);
 int command_probe(int argc, char **argv);
+int help_syscalls(int argc, char **argv); /* a topic of help */
 
 /* ---- shared ---- */
 
