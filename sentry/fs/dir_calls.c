@@ -9,7 +9,6 @@
 /* A name about to be made: create_begin ... create_end. Lives on the caller's stack. */
 struct creation {
     struct walk w;
-    struct uname_buf name;
     struct inode *dir; /* locked for write */
     struct dentry *d;  /* negative */
 };
@@ -46,19 +45,14 @@ static int create_walk(struct creation *c, bool isdir)
     return err;
 }
 
-static int create_begin(struct creation *c, int dirfd, uva_t name, bool isdir)
+static int create_begin(struct creation *c, int dirfd, const char *name, bool isdir)
 {
-    int err = uname_get(&c->name, name, false);
+    int err = walk_start(&c->w, dirfd, name, 0);
 
-    if (err)
-        return err;
-    err = walk_start(&c->w, dirfd, c->name.s, 0);
     if (!err)
         err = create_walk(c, isdir);
-    if (err) {
+    if (err)
         walk_end(&c->w);
-        uname_put(&c->name);
-    }
     return err;
 }
 
@@ -67,33 +61,43 @@ static void create_end(struct creation *c)
     up_write(&c->dir->lock);
     dentry_put(c->d);
     walk_end(&c->w);
-    uname_put(&c->name);
 }
 
-static s64 do_mkdir(int dirfd, uva_t name, u32 mode)
+/* Run body with the user string uname as `name`; the handler returns its result. */
+#define WITH_NAME(uname, call)                                                                     \
+    struct uname_buf b_;                                                                           \
+    s64 ret_ = uname_get(&b_, (uname), false);                                                     \
+    if (!ret_) {                                                                                   \
+        const char *name = b_.s;                                                                   \
+        ret_ = (call);                                                                             \
+        uname_put(&b_);                                                                            \
+    }                                                                                              \
+    return ret_
+
+int vfs_mkdir(int dirfd, const char *name, u32 mode)
 {
     struct creation c;
     int err = create_begin(&c, dirfd, name, true);
 
     if (err)
         return err;
-    mode &= 01777 & ~current->fs->umask;
+    mode &= 01777 & ~current_umask();
     err = c.dir->ops->mkdir ? c.dir->ops->mkdir(c.dir, c.d, S_IFDIR | mode) : -EPERM;
     create_end(&c);
     return err;
 }
 
-SYSCALL2(mkdir, uva_t, name, u32, mode)
+SYSCALL2(mkdir, uva_t, path, u32, mode)
 {
-    return do_mkdir(AT_FDCWD, name, mode);
+    WITH_NAME(path, vfs_mkdir(AT_FDCWD, name, mode));
 }
 
-SYSCALL3(mkdirat, int, dirfd, uva_t, name, u32, mode)
+SYSCALL3(mkdirat, int, dirfd, uva_t, path, u32, mode)
 {
-    return do_mkdir(dirfd, name, mode);
+    WITH_NAME(path, vfs_mkdir(dirfd, name, mode));
 }
 
-static s64 do_mknod(int dirfd, uva_t name, u32 mode, u32 dev)
+int vfs_mknod(int dirfd, const char *name, u32 mode, u64 dev, struct path *out)
 {
     struct creation c;
     int err;
@@ -110,72 +114,60 @@ static s64 do_mknod(int dirfd, uva_t name, u32 mode, u32 dev)
     if (err)
         return err;
     const struct inode_ops *ops = c.dir->ops;
-    mode &= S_IFMT | (07777 & ~current->fs->umask);
+    mode &= S_IFMT | (07777 & ~current_umask());
     if (S_ISREG(mode))
         err = ops->create ? ops->create(c.dir, c.d, mode) : -EPERM;
     else
         err = ops->mknod ? ops->mknod(c.dir, c.d, mode, dev) : -EPERM;
+    if (!err && out) {
+        *out = (struct path){c.w.path.mnt, c.d};
+        path_get(out);
+    }
     create_end(&c);
     return err;
 }
 
-int vfs_mknod(int dirfd, const char *name, u32 mode, u64 dev, struct path *out)
+SYSCALL3(mknod, uva_t, path, u32, mode, u32, dev)
+{
+    WITH_NAME(path, vfs_mknod(AT_FDCWD, name, mode, dev, NULL));
+}
+
+SYSCALL4(mknodat, int, dirfd, uva_t, path, u32, mode, u32, dev)
+{
+    WITH_NAME(path, vfs_mknod(dirfd, name, mode, dev, NULL));
+}
+
+int vfs_symlink(const char *target, int dirfd, const char *name)
 {
     struct creation c;
-    int err = walk_start(&c.w, dirfd, name, 0);
+    int err = create_begin(&c, dirfd, name, false);
 
     if (err)
         return err;
-    err = create_walk(&c, false);
-    if (!err) {
-        const struct inode_ops *ops = c.dir->ops;
-        err = ops->mknod ? ops->mknod(c.dir, c.d, mode, dev) : -EPERM;
-        if (!err) {
-            *out = (struct path){c.w.path.mnt, c.d};
-            path_get(out);
-        }
-        up_write(&c.dir->lock);
-        dentry_put(c.d);
-    }
-    walk_end(&c.w);
+    err = c.dir->ops->symlink ? c.dir->ops->symlink(c.dir, c.d, target) : -EPERM;
+    create_end(&c);
     return err;
 }
 
-SYSCALL3(mknod, uva_t, name, u32, mode, u32, dev)
+static s64 do_symlink(uva_t utarget, int dirfd, const char *name)
 {
-    return do_mknod(AT_FDCWD, name, mode, dev);
-}
+    char *target = getname(utarget, false);
 
-SYSCALL4(mknodat, int, dirfd, uva_t, name, u32, mode, u32, dev)
-{
-    return do_mknod(dirfd, name, mode, dev);
-}
-
-static s64 do_symlink(uva_t target, int dirfd, uva_t name)
-{
-    struct creation c;
-    char *to = getname(target, false);
-    int err;
-
-    if (IS_ERR(to))
-        return PTR_ERR(to);
-    err = create_begin(&c, dirfd, name, false);
-    if (!err) {
-        err = c.dir->ops->symlink ? c.dir->ops->symlink(c.dir, c.d, to) : -EPERM;
-        create_end(&c);
-    }
-    kfree(to);
+    if (IS_ERR(target))
+        return PTR_ERR(target);
+    s64 err = vfs_symlink(target, dirfd, name);
+    kfree(target);
     return err;
 }
 
-SYSCALL2(symlink, uva_t, target, uva_t, name)
+SYSCALL2(symlink, uva_t, target, uva_t, path)
 {
-    return do_symlink(target, AT_FDCWD, name);
+    WITH_NAME(path, do_symlink(target, AT_FDCWD, name));
 }
 
-SYSCALL3(symlinkat, uva_t, target, int, dirfd, uva_t, name)
+SYSCALL3(symlinkat, uva_t, target, int, dirfd, uva_t, path)
 {
-    return do_symlink(target, dirfd, name);
+    WITH_NAME(path, do_symlink(target, dirfd, name));
 }
 
 static int link_to(struct creation *c, const struct path *old)
@@ -196,7 +188,7 @@ static int link_to(struct creation *c, const struct path *old)
     return err;
 }
 
-static s64 do_link(int olddir, uva_t oldname, int newdir, uva_t newname, u32 flags)
+static s64 do_link(int olddir, uva_t oldname, int newdir, const char *newname, u32 flags)
 {
     u32 lookup = (flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0) |
                  (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
@@ -222,12 +214,12 @@ static s64 do_link(int olddir, uva_t oldname, int newdir, uva_t newname, u32 fla
 
 SYSCALL2(link, uva_t, oldname, uva_t, newname)
 {
-    return do_link(AT_FDCWD, oldname, AT_FDCWD, newname, 0);
+    WITH_NAME(newname, do_link(AT_FDCWD, oldname, AT_FDCWD, name, 0));
 }
 
 SYSCALL5(linkat, int, olddir, uva_t, oldname, int, newdir, uva_t, newname, u32, flags)
 {
-    return do_link(olddir, oldname, newdir, newname, flags);
+    WITH_NAME(newname, do_link(olddir, oldname, newdir, name, flags));
 }
 
 /* ---- removing ---- */

@@ -89,6 +89,11 @@ int do_truncate(struct inode *i, u64 size);
 #define PATH_UNREACHABLE 1
 #define PATH_DELETED 2
 char *path_text(const struct path *p, const struct path *root, char *buf, size_t size, int *what);
+/* The umask of current; threads of the Sentry have none. */
+static inline u32 current_umask(void)
+{
+    return current->fs ? current->fs->umask : 0;
+}
 /* Root of current, or of the container for threads of the Sentry; held. */
 void current_root(struct path *out);
 void current_cwd(struct path *out);

@@ -25,7 +25,7 @@ static int create_file(struct walk *w, struct dentry *d, u32 mode)
         return err;
     if (!dir->ops->create)
         return -EACCES;
-    mode &= 07777 & ~(current && current->fs ? current->fs->umask : 022);
+    mode &= 07777 & ~current_umask();
     return dir->ops->create(dir, d, S_IFREG | mode);
 }
 
@@ -124,6 +124,8 @@ static int open_special(struct vfs_file *f)
 {
     struct inode *i = f->inode;
 
+    if (i->ops->open)
+        return i->ops->open(i, f);
     switch (i->attr.mode & S_IFMT) {
     case S_IFIFO:
         return fifo_open(i, f);
@@ -132,7 +134,7 @@ static int open_special(struct vfs_file *f)
     case S_IFBLK:
         return -ENXIO;
     default:
-        return i->ops->open ? i->ops->open(i, f) : 0;
+        return 0;
     }
 }
 
@@ -185,7 +187,7 @@ static struct vfs_file *open_tmpfile(const struct path *dir, const struct open_h
     if (!err && !parent->ops->tmpfile)
         err = -EOPNOTSUPP;
     if (!err)
-        err = parent->ops->tmpfile(parent, S_IFREG | (how->mode & 07777 & ~current->fs->umask), &i);
+        err = parent->ops->tmpfile(parent, S_IFREG | (how->mode & 07777 & ~current_umask()), &i);
     if (err)
         return ERR_PTR(err);
     char name[32];

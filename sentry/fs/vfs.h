@@ -304,12 +304,17 @@ void path_put(const struct path *p);
 
 /* ---- mounts: mount.c ---- */
 
-/* A file system type; `data` is type-specific (boot_mount, or the string of mount(2)). */
+/*
+ * A file system type. data: options as mount(2) takes them ("size=1m,mode=700", never NULL), or, with FS_BOOT, the
+ * struct boot_mount; such types cannot be mounted by the application.
+ */
 struct fs_type {
     const char *name;
     /* New instance; returns super with root set, or ERR_PTR. */
     struct super *(*mount)(const char *source, u32 flags, const void *data);
+    u32 flags; /* FS_* */
 };
+#define FS_BOOT 1u /* data is a struct boot_mount */
 void fs_register(const struct fs_type *t); /* at init */
 const struct fs_type *fs_find(const char *name);
 int mount_attach(struct super *sb, const struct path *at, u32 flags, const char *source);
@@ -361,13 +366,15 @@ struct vfs_file *vfs_open(int dirfd, const char *name, u32 flags, u32 mode);
 struct vfs_file *vfs_open_path(const struct path *p, u32 flags);
 /* Open for execve: regular file, execute permission, no writers while it is open. at_flags: AT_*. */
 struct vfs_file *vfs_open_exec(int dirfd, const char *name, u32 at_flags);
+/* As the system calls, with kernel strings: umask, permissions and all. 0 or -errno. */
+int vfs_mkdir(int dirfd, const char *name, u32 mode);
+/* out NULL, or what was made, held (AF_UNIX sockets bound to a path). */
+int vfs_mknod(int dirfd, const char *name, u32 mode, u64 dev, struct path *out);
+int vfs_symlink(const char *target, int dirfd, const char *name);
 /* -EROFS when p's mount or super block is read-only. */
 int path_writable(const struct path *p);
 /* Path of p below current's root into buf (from the end); pointer into buf, or ERR_PTR. */
 char *path_to_string(const struct path *p, char *buf, size_t size);
-
-/* Make a special file (AF_UNIX sockets bound to a path); *out is held. -EEXIST when the name is taken. */
-int vfs_mknod(int dirfd, const char *name, u32 mode, u64 dev, struct path *out);
 
 /* ---- open files: file.c ---- */
 

@@ -128,7 +128,7 @@ static struct super *gofer_mount(const char *source, u32 flags, const void *data
 
 void gofer_fs_init(void)
 {
-    static const struct fs_type type = {.name = "gofer", .mount = gofer_mount};
+    static const struct fs_type type = {.name = "gofer", .mount = gofer_mount, .flags = FS_BOOT};
 
     fs_register(&type);
 }
