@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a CPU does when it has no task: take one from another CPU, look after completions and timers
+ * for a short while (a wake-up in that time costs no interrupt), then halt without an address
+ * space.
+ */
+#include "sentry/machine/ring0/percpu.h"
+
+#define POLL_NS 10000ULL
+
+static struct task *find_work(struct percpu *c)
+{
+    struct task *t = sched_pick(c);
+
+    return t ? t : sched_steal(c);
+}
+
+/* Something to run, or NULL after a while. */
+static struct task *poll(struct percpu *c)
+{
+    u64 now = machine_clock_mono(), end = now + POLL_NS;
+
+    do {
+        struct task *t;
+
+        ring_poll();
+        if (c->ktimer_deadline <= now)
+            timer_interrupt(c);
+        t = find_work(c);
+        if (t)
+            return t;
+        cpu_relax();
+        now = machine_clock_mono();
+    } while (now < end);
+    return NULL;
+}
+
+/* Sleep until an interrupt, unless there turns out to be something to run. */
+static struct task *halt(struct percpu *c)
+{
+    struct task *t;
+
+    tlb_load(c, NULL);
+    timer_program(c);
+    /* Full barrier: whoever gives us work after our look at the queues sees CPU_HALTED. */
+    __atomic_exchange_n(&c->state, CPU_HALTED, __ATOMIC_SEQ_CST);
+    t = find_work(c);
+    if (!t && !c->tlb_wanted && !ring_busy())
+        __asm__ volatile("sti; hlt; cli" : : : "memory");
+    return t;
+}
+
+void idle_loop(void)
+{
+    struct percpu *c = this_cpu();
+
+    for (;;) {
+        struct task *t;
+
+        __atomic_store_n(&c->state, CPU_POLLING, __ATOMIC_SEQ_CST);
+        t = poll(c);
+        if (!t)
+            t = halt(c);
+        if (t) {
+            __atomic_store_n(&c->state, CPU_BUSY, __ATOMIC_SEQ_CST);
+            sched_switch(c, t);
+        }
+    }
+}
