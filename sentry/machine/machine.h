@@ -128,6 +128,12 @@ void machine_affinity_changed(struct task *t);
 
 int mspace_init(struct mm *mm);     /* mm->pgd is set; ring0 copies the kernel half into it */
 void mspace_destroy(struct mm *mm); /* no task uses it any more */
+/*
+ * Fork: mm has become a copy of from, current's address space, whose entries are weakened and
+ * flushed; from->lock is held for write. The machine may copy translations that it caches; parts
+ * that mm does not have (MADV_DONTFORK) are flushed from mm afterwards.
+ */
+void mspace_inherit(struct mm *mm, struct mm *from);
 /* current changes its address space (exec, or exit: NULL). */
 void mspace_switch(struct mm *mm);
 /*

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Placement. Handing a stop from a stub to its tracer is many times cheaper on one CPU than across
+ * two, so a task's host thread and its stub are bound to the same CPU, and it is on us to spread
+ * tasks: a child starts where its parent is, and a task on a crowded CPU moves to an idle one when
+ * that lasts. Tasks that come by here move themselves; for those that compute, the timer thread
+ * looks.
+ */
+#include "sentry/machine/ptrace/internal.h"
+
+#include "vmm/abi/bootinfo.h"
+
+#define MAX_HOST_CPUS 1024
+#define PATIENCE_NS   500000ULL /* crowded for so long: move */
+#define TICK_NS       4000000ULL
+
+unsigned machine_ncpus = 1;
+
+/* How many tasks want this CPU; atomic. */
+static struct {
+    _Alignas(64) u32 load;
+    u32 host; /* number of the host's CPU */
+} cpus[MAX_CPUS];
+
+static struct spinlock lock = SPINLOCK_INIT;
+static struct list tasks = LIST_INIT(tasks); /* of mthread.all_link; lock */
+static u64 next_tick = U64_MAX;              /* atomic */
+
+void balance_init(unsigned want_cpus)
+{
+    u8 mask[MAX_HOST_CPUS / 8] = {0};
+    unsigned n = 0;
+
+    HOST_SYSCALL(__NR_sched_getaffinity, 0, sizeof(mask), mask);
+    for (u32 i = 0; i < MAX_HOST_CPUS && n < MAX_CPUS; i++)
+        if (mask[i / 8] >> (i % 8) & 1)
+            cpus[n++].host = i;
+    if (want_cpus && want_cpus < n)
+        n = want_cpus;
+    machine_ncpus = n ? n : 1;
+}
+
+unsigned cpu_id(void)
+{
+    return current && current->mthread.cpu >= 0 ? (unsigned)current->mthread.cpu : 0;
+}
+
+static u32 load_of(unsigned cpu)
+{
+    return __atomic_load_n(&cpus[cpu].load, __ATOMIC_RELAXED);
+}
+
+static bool allowed(const struct task *t, unsigned cpu)
+{
+    return t->cpus_allowed >> cpu & 1;
+}
+
+/* The least loaded CPU that t may use. */
+static int best_cpu(const struct task *t)
+{
+    int best = -1;
+
+    for (unsigned i = 0; i < machine_ncpus; i++)
+        if (allowed(t, i) && (best < 0 || load_of(i) < load_of((unsigned)best)))
+            best = (int)i;
+    return best < 0 ? 0 : best;
+}
+
+/* Is there a CPU with at least two fewer than `cpu` has? */
+static bool unfair(unsigned cpu)
+{
+    u32 mine = load_of(cpu);
+
+    if (mine < 2)
+        return false;
+    for (unsigned i = 0; i < machine_ncpus; i++)
+        if (load_of(i) + 2 <= mine)
+            return true;
+    return false;
+}
+
+static void bind(int tid, unsigned cpu)
+{
+    u8 mask[MAX_HOST_CPUS / 8] = {0};
+
+    mask[cpus[cpu].host / 8] = (u8)(1 << cpus[cpu].host % 8);
+    HOST_SYSCALL(__NR_sched_setaffinity, tid, sizeof(mask), mask);
+}
+
+static void unbind(int tid)
+{
+    u8 mask[MAX_HOST_CPUS / 8] = {0};
+
+    for (unsigned i = 0; i < machine_ncpus; i++)
+        mask[cpus[i].host / 8] |= (u8)(1 << cpus[i].host % 8);
+    HOST_SYSCALL(__NR_sched_setaffinity, tid, sizeof(mask), mask);
+}
+
+static void load_add(unsigned cpu)
+{
+    u64 never = U64_MAX;
+
+    if (__atomic_add_fetch(&cpus[cpu].load, 1, __ATOMIC_RELAXED) < 2 || !unfair(cpu))
+        return;
+    /* Somebody may compute there without ever coming by: have the timer thread look. */
+    if (__atomic_compare_exchange_n(&next_tick, &never, machine_clock_mono() + TICK_NS, false,
+                                    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        timer_wake();
+}
+
+void balance_run(struct mthread *mt)
+{
+    if (mt->runnable)
+        load_add((unsigned)mt->cpu);
+}
+
+void balance_sleep(struct mthread *mt)
+{
+    if (mt->runnable)
+        __atomic_sub_fetch(&cpus[mt->cpu].load, 1, __ATOMIC_RELAXED);
+}
+
+/* current moves. */
+static void move(struct mthread *mt, unsigned cpu)
+{
+    if ((unsigned)mt->cpu == cpu)
+        return;
+    balance_sleep(mt);
+    mt->cpu = (int)cpu;
+    bind(0, cpu);
+    if (mt->stub)
+        bind(mt->stub, cpu);
+    balance_run(mt);
+}
+
+void balance_add(struct task *t)
+{
+    struct mthread *mt = &t->mthread;
+
+    /* threads of the Sentry have no stub to stay close to */
+    if (!t->mm) {
+        unbind(0);
+        return;
+    }
+    if (mt->cpu < 0 || !allowed(t, (unsigned)mt->cpu))
+        mt->cpu = best_cpu(t);
+    bind(0, (unsigned)mt->cpu);
+    mt->runnable = true;
+    balance_run(mt);
+    spin_lock(&lock);
+    list_add(&tasks, &mt->all_link);
+    spin_unlock(&lock);
+}
+
+void balance_remove(struct task *t)
+{
+    struct mthread *mt = &t->mthread;
+
+    if (!mt->runnable)
+        return;
+    balance_sleep(mt);
+    mt->runnable = false;
+    spin_lock(&lock);
+    list_del(&mt->all_link);
+    spin_unlock(&lock);
+}
+
+void balance_bind(struct mthread *mt)
+{
+    if (!mt->runnable) { /* its first address space */
+        balance_add(container_of(mt, struct task, mthread));
+    }
+    bind(mt->stub, (unsigned)mt->cpu);
+}
+
+bool balance_crowded(const struct mthread *mt)
+{
+    return mt->move_to || load_of((unsigned)mt->cpu) > 1 || mt->crowded_since;
+}
+
+void balance_check(struct mthread *mt)
+{
+    u64 now;
+    u32 to = __atomic_exchange_n(&mt->move_to, 0, __ATOMIC_SEQ_CST);
+
+    if (to) {
+        mt->crowded_since = 0;
+        move(mt, to - 1);
+        return;
+    }
+    if (!unfair((unsigned)mt->cpu)) {
+        mt->crowded_since = 0;
+        return;
+    }
+    now = rdtsc();
+    if (!mt->crowded_since) {
+        mt->crowded_since = now;
+    } else if ((now - mt->crowded_since) / (machine_tsc_khz / 1000 + 1) > PATIENCE_NS / 1000) {
+        mt->crowded_since = 0;
+        move(mt, (unsigned)best_cpu(current));
+    }
+}
+
+void machine_affinity_changed(struct task *t)
+{
+    struct mthread *mt = &t->mthread;
+
+    if (!mt->runnable || allowed(t, (unsigned)mt->cpu))
+        return;
+    __atomic_store_n(&mt->move_to, (u32)best_cpu(t) + 1, __ATOMIC_SEQ_CST);
+    if (t == current)
+        balance_check(mt);
+    else
+        machine_kick(t);
+}
+
+u64 balance_deadline(void)
+{
+    return __atomic_load_n(&next_tick, __ATOMIC_SEQ_CST);
+}
+
+/* Tell one task on each unfairly crowded CPU to go to a better one. */
+void balance_tick(void)
+{
+    struct mthread *mt;
+    u64 told = 0;
+    bool again = false;
+
+    spin_lock(&lock);
+    list_for_each (mt, &tasks, all_link) {
+        struct task *t = container_of(mt, struct task, mthread);
+        unsigned cpu = (unsigned)mt->cpu;
+
+        if (told >> cpu & 1 || !unfair(cpu))
+            continue;
+        again = true;
+        if (!__atomic_load_n(&mt->in_user, __ATOMIC_RELAXED) || best_cpu(t) == (int)cpu)
+            continue;
+        told |= 1ULL << cpu;
+        __atomic_store_n(&mt->move_to, (u32)best_cpu(t) + 1, __ATOMIC_SEQ_CST);
+        HOST_SYSCALL(__NR_tgkill, mt->stub, mt->stub, STUB_KICK);
+    }
+    spin_unlock(&lock);
+    __atomic_store_n(&next_tick, again ? machine_clock_mono() + TICK_NS : U64_MAX,
+                     __ATOMIC_SEQ_CST);
+}

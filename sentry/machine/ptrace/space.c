@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Address spaces. The page tables of mm/ are the truth; the host address space of the stubs is a
+ * cache of it, like a TLB that is filled by software: a fault in a stub is answered by mapping the
+ * pages behind the entries, and entries that go are unmapped before they are used again.
+ *
+ * Invariant: what a stub that runs has mapped is in the page tables with at least these rights.
+ * A filler reads entries and maps them under mspace.lock; whoever takes an entry away comes by
+ * mspace_flush() afterwards, which takes the same lock. A flush need not call into a stub at
+ * once: it is enough that no stub of the space runs, and that the next to run unmaps first.
+ */
+#include "sentry/machine/ptrace/internal.h"
+
+#include "sentry/machine/ptrace/fillmap.h"
+#include "vmm/memory.h"
+#include "vmm/window.h"
+
+#define MAP_POPULATE_ 0x8000
+#define MAX_RUNS      (MACHINE_FAULT_AROUND / PAGE_SIZE)
+
+/* Pages that one mmap() in a stub makes. */
+struct run {
+    uva_t va;
+    u64 len;
+    u64 offset;
+    int fd;
+    u32 prot;
+    bool populate;
+};
+
+static long call(struct mthread *mt, long nr, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
+{
+    const u64 arg[6] = {a, b, c, d, e, f};
+    bool kicked = false;
+    long r = stub_call(mt->stub, STUB_CALL, nr, arg, &kicked);
+
+    mt->regs_valid = false;
+    if (kicked)
+        __atomic_store_n(&mt->kick, 1, __ATOMIC_SEQ_CST);
+    return r;
+}
+
+/* ---- unmapping ---- */
+
+/* Drop everything; the space's lock is held. */
+static long unmap_all(struct mthread *mt, struct mspace *ms)
+{
+    long r = call(mt, __NR_munmap, 0, STUB_BASE, 0, 0, 0, 0);
+
+    if (r == 0) {
+        fillmap_clear(&ms->filled, 0, USER_END);
+        __atomic_store_n(&ms->npending, 0, __ATOMIC_SEQ_CST);
+    }
+    return r;
+}
+
+/* Unmap what is pending, except what lies in [from, to): that is about to be mapped over. */
+static long unmap_pending(struct mthread *mt, struct mspace *ms, uva_t from, uva_t to)
+{
+    for (u32 i = 0; i < ms->npending; i++) {
+        u64 start = ms->pending[i].start, end = ms->pending[i].end;
+        long r;
+
+        if (start >= from && end <= to)
+            continue;
+        r = call(mt, __NR_munmap, start, end - start, 0, 0, 0, 0);
+        if (r == -ENOMEM) /* the host would have to split a mapping and has too many */
+            r = unmap_all(mt, ms);
+        if (r)
+            return r;
+    }
+    __atomic_store_n(&ms->npending, 0, __ATOMIC_SEQ_CST);
+    return 0;
+}
+
+static void add_pending(struct mspace *ms, uva_t start, uva_t end)
+{
+    u32 n = ms->npending;
+
+    for (u32 i = 0; i < n; i++) {
+        if (start > ms->pending[i].end || end < ms->pending[i].start)
+            continue;
+        ms->pending[i].start = MIN(start, ms->pending[i].start);
+        ms->pending[i].end = MAX(end, ms->pending[i].end);
+        return;
+    }
+    if (n == MSPACE_PENDING) { /* too many: make one of all */
+        for (u32 i = 0; i < n; i++) {
+            start = MIN(start, ms->pending[i].start);
+            end = MAX(end, ms->pending[i].end);
+        }
+        fillmap_clear(&ms->filled, start, end);
+        n = 0;
+    }
+    ms->pending[n].start = start;
+    ms->pending[n].end = end;
+    __atomic_store_n(&ms->npending, n + 1, __ATOMIC_SEQ_CST);
+}
+
+/* Whether a stub other than current's runs. */
+static bool others_run(struct mspace *ms)
+{
+    struct mthread *mt;
+
+    list_for_each (mt, &ms->threads, space_link)
+        if (__atomic_load_n(&mt->in_user, __ATOMIC_SEQ_CST))
+            return true;
+    return false;
+}
+
+/* Wait until no stub runs. They do not start again: they see npending first. */
+static void stop_all(struct mspace *ms)
+{
+    struct mthread *mt;
+
+    list_for_each (mt, &ms->threads, space_link) {
+        u32 in = 1;
+
+        __atomic_compare_exchange_n(&mt->in_user, &in, 2, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST);
+        if (in == 0)
+            continue;
+        HOST_SYSCALL(__NR_tgkill, mt->stub, mt->stub, STUB_KICK);
+        while (__atomic_load_n(&mt->in_user, __ATOMIC_SEQ_CST) == 2)
+            host_futex_wait(&mt->in_user, 2, U64_MAX);
+    }
+}
+
+void mspace_flush(struct mm *mm, uva_t start, uva_t end)
+{
+    struct mspace *ms = &mm->mspace;
+    struct mthread *mt = current ? &current->mthread : NULL;
+
+    end = MIN(end, (uva_t)USER_END);
+    if (start >= end)
+        return;
+    spin_lock(&ms->lock);
+    if (fillmap_clear(&ms->filled, start, end)) {
+        add_pending(ms, start, end);
+        if (!mt || mt->space != mm || !mt->stub)
+            stop_all(ms);
+        else if (others_run(ms) && unmap_pending(mt, ms, 0, 0) != 0)
+            stop_all(ms);
+    }
+    spin_unlock(&ms->lock);
+}
+
+/* ---- filling ---- */
+
+static bool entry_ok(pte_t pte)
+{
+    return (pte & (PTE_P | PTE_U)) == (PTE_P | PTE_U);
+}
+
+/* What mmap() needs for one page. 0, or -EFAULT when there is nothing behind it any more. */
+static int describe(pte_t *entry, int level, uva_t va, struct run *r)
+{
+    pa_t pa = (*entry & PTE_ADDR) + (level == 2 ? va & (HUGE_SIZE - 1) & PAGE_MASK : 0);
+    bool writable = true;
+    int err = 0;
+
+    *r = (struct run){.va = va, .len = PAGE_SIZE, .prot = PROT_READ};
+    if (pa >= WINDOW_GPA) {
+        err = window_backing(pa, &r->fd, &r->offset, &writable);
+    } else {
+        r->fd = memory_ram_fd();
+        r->offset = pa - RAM_GPA;
+    }
+    *entry |= PTE_A;
+    if (*entry & PTE_W && writable) {
+        r->prot |= PROT_WRITE;
+        *entry |= PTE_D;
+    }
+    if (!(*entry & PTE_NX))
+        r->prot |= PROT_EXEC;
+    /* Making a file's pages writable would change its times; the host does that when one is
+     * written. */
+    r->populate = pa < WINDOW_GPA || !(r->prot & PROT_WRITE);
+    return err;
+}
+
+static bool joins(const struct run *a, const struct run *b)
+{
+    return a->va + a->len == b->va && a->offset + a->len == b->offset && a->fd == b->fd &&
+           a->prot == b->prot;
+}
+
+/*
+ * The pages present around addr that the stubs do not have, as runs; the page of addr in any
+ * case. Number of runs, 0 when addr has no entry, -EFAULT.
+ */
+static int collect(struct mm *mm, uva_t addr, struct run *runs)
+{
+    uva_t page = addr & PAGE_MASK;
+    uva_t start = addr & ~(MACHINE_FAULT_AROUND - 1);
+    uva_t end = MIN(start + MACHINE_FAULT_AROUND, (uva_t)USER_END);
+    int n = 0, level;
+
+    spin_lock(&mm->pt_lock);
+    for (uva_t va = start; va < end; va += PAGE_SIZE) {
+        pte_t *pte;
+        struct run r;
+        int err;
+
+        if (va != page && fillmap_test(&mm->mspace.filled, va))
+            continue;
+        pte = pt_walk(mm, va, 0, &level);
+        if (!pte || !entry_ok(*pte)) {
+            if (va != page)
+                continue;
+            n = 0;
+            break;
+        }
+        err = describe(pte, level, va, &r);
+        if (err && va == page) {
+            n = err;
+            break;
+        }
+        if (err)
+            continue;
+        if (n && joins(&runs[n - 1], &r))
+            runs[n - 1].len += PAGE_SIZE;
+        else
+            runs[n++] = r;
+    }
+    spin_unlock(&mm->pt_lock);
+    return n;
+}
+
+static long map_run(struct mthread *mt, struct mspace *ms, const struct run *r)
+{
+    u64 flags = MAP_SHARED | MAP_FIXED | (r->populate ? MAP_POPULATE_ : 0);
+    long got = call(mt, __NR_mmap, r->va, r->len, r->prot, flags, (u64)r->fd, r->offset);
+
+    if (got != (long)r->va)
+        return got < 0 ? got : -EINVAL;
+    fillmap_set(&ms->filled, r->va, r->va + r->len);
+    return 0;
+}
+
+/* The lock is held. */
+static int fill_locked(struct mthread *mt, struct mspace *ms, uva_t addr)
+{
+    struct run runs[MAX_RUNS];
+    int n = collect(current->mm, addr, runs);
+    long r;
+
+    if (n <= 0)
+        return n;
+    /* A page that replaces another (copy on write) needs no separate unmapping. */
+    if (n == 1)
+        r = unmap_pending(mt, ms, runs[0].va, runs[0].va + runs[0].len);
+    else
+        r = unmap_pending(mt, ms, 0, 0);
+    for (int i = 0; i < n && r == 0; i++)
+        r = map_run(mt, ms, &runs[i]);
+    if (r == 0)
+        return 1;
+    log_warn("cannot map pages at %lx into a stub: error %ld", addr, -r);
+    if (unmap_all(mt, ms) != 0)
+        return -ESRCH;
+    return r == -ENOMEM ? 1 : (int)r; /* too many mappings: begin anew */
+}
+
+int space_fill(struct mthread *mt, uva_t addr)
+{
+    struct mspace *ms = &current->mm->mspace;
+    int r;
+
+    if (addr >= USER_END)
+        return 0;
+    spin_lock(&ms->lock);
+    r = fill_locked(mt, ms, addr);
+    spin_unlock(&ms->lock);
+    return r;
+}
+
+pte_t space_pte(uva_t addr)
+{
+    struct mm *mm = current->mm;
+    pte_t *p, pte = 0;
+    int level;
+
+    if (addr >= USER_END)
+        return 0;
+    spin_lock(&mm->pt_lock);
+    p = pt_walk(mm, addr, 0, &level);
+    if (p && entry_ok(*p))
+        pte = *p;
+    spin_unlock(&mm->pt_lock);
+    return pte;
+}
+
+/* ---- stubs ---- */
+
+/* current got a stub in ms; the lock is held. */
+static void join(struct mthread *mt, struct mm *mm, int stub)
+{
+    mt->stub = stub;
+    mt->space = mm;
+    mt->regs_valid = false;
+    mt->fpu = FPU_MEMORY;
+    list_add(&mm->mspace.threads, &mt->space_link);
+}
+
+void space_leave(struct mthread *mt)
+{
+    struct mspace *ms;
+    int stub = mt->stub ? mt->stub : mt->newborn;
+
+    if (!stub)
+        return;
+    ms = &mt->space->mspace;
+    spin_lock(&ms->lock);
+    if (mt->stub)
+        list_del(&mt->space_link);
+    mt->stub = mt->newborn = 0;
+    mt->space = NULL;
+    mt->regs_valid = false;
+    spin_unlock(&ms->lock);
+    stub_kill(stub);
+    __atomic_sub_fetch(&ms->nstubs, 1, __ATOMIC_SEQ_CST);
+}
+
+void space_lost(struct mthread *mt)
+{
+    log_warn("the stub process of %s[%d] is gone", current->comm, current->tid);
+    space_leave(mt);
+    signal_send_process(current->process, SIGKILL, NULL);
+}
+
+/* Find or make a stub for current and become its tracer. */
+static bool space_acquire(struct mthread *mt)
+{
+    struct mm *mm = current->mm;
+    struct mspace *ms = &mm->mspace;
+    int r, stub = mt->newborn;
+
+    mt->newborn = 0;
+    spin_lock(&ms->lock);
+    if (!stub) {
+        stub = ms->spare;
+        ms->spare = 0;
+    }
+    if (!stub && ms->nstubs == 0) {
+        stub = zygote_spawn();
+        if (stub > 0) {
+            __atomic_add_fetch(&ms->nstubs, 1, __ATOMIC_SEQ_CST);
+            fillmap_clear(&ms->filled, 0, USER_END);
+            __atomic_store_n(&ms->npending, 0, __ATOMIC_SEQ_CST);
+        }
+    }
+    r = stub > 0 ? stub_seize(stub) : -EAGAIN;
+    if (r == 0)
+        join(mt, mm, stub);
+    else if (stub > 0)
+        __atomic_sub_fetch(&ms->nstubs, 1, __ATOMIC_SEQ_CST);
+    spin_unlock(&ms->lock);
+    if (r == 0) {
+        balance_bind(mt);
+        return true;
+    }
+    log_warn("no stub process for %s[%d]: error %d", current->comm, current->tid,
+             stub < 0 ? -stub : -r);
+    signal_send_process(current->process, SIGKILL, NULL);
+    return false;
+}
+
+bool space_enter(struct mthread *mt)
+{
+    struct mspace *ms = &current->mm->mspace;
+    uva_t refill = mt->refill;
+    long r = 0;
+
+    if (mt->stub && mt->space != current->mm)
+        space_leave(mt);
+    if (!mt->stub && !space_acquire(mt))
+        return false;
+    mt->refill = 0;
+    spin_lock(&ms->lock);
+    if (refill)
+        r = fill_locked(mt, ms, refill & PAGE_MASK);
+    if (r >= 0 || r == -EFAULT)
+        r = unmap_pending(mt, ms, 0, 0);
+    spin_unlock(&ms->lock);
+    if (r == 0)
+        return true;
+    space_lost(mt);
+    return false;
+}
+
+int space_share(struct mthread *mt, struct task *t)
+{
+    struct mspace *ms = &current->mm->mspace;
+    bool kicked = false;
+    int stub;
+
+    if (!mt->stub || mt->space != current->mm)
+        return -EAGAIN;
+    spin_lock(&ms->lock);
+    stub = stub_clone(mt->stub, true, &kicked);
+    mt->regs_valid = false;
+    if (kicked)
+        __atomic_store_n(&mt->kick, 1, __ATOMIC_SEQ_CST);
+    if (stub > 0) {
+        t->mthread.newborn = stub;
+        t->mthread.space = current->mm;
+        __atomic_add_fetch(&ms->nstubs, 1, __ATOMIC_SEQ_CST);
+    }
+    spin_unlock(&ms->lock);
+    return stub > 0 ? 0 : stub;
+}
+
+/* ---- the machine interface ---- */
+
+int mspace_init(struct mm *mm)
+{
+    mm->mspace = (struct mspace){0};
+    list_init(&mm->mspace.threads);
+    return 0;
+}
+
+void mspace_inherit(struct mm *mm, struct mm *from)
+{
+    struct mthread *mt = &current->mthread;
+    struct mspace *ms = &from->mspace, *to = &mm->mspace;
+    bool kicked = false;
+    int stub = 0;
+
+    if (!mt->stub || mt->space != from)
+        return;
+    spin_lock(&ms->lock);
+    if (unmap_pending(mt, ms, 0, 0) == 0)
+        stub = stub_clone(mt->stub, false, &kicked);
+    mt->regs_valid = false;
+    if (kicked)
+        __atomic_store_n(&mt->kick, 1, __ATOMIC_SEQ_CST);
+    if (stub > 0) {
+        to->spare = stub;
+        to->nstubs = 1;
+        fillmap_copy(&to->filled, &ms->filled);
+    }
+    spin_unlock(&ms->lock);
+}
+
+void mspace_destroy(struct mm *mm)
+{
+    struct mspace *ms = &mm->mspace;
+
+    if (ms->spare)
+        stub_kill(ms->spare);
+    ms->spare = 0;
+    fillmap_free(&ms->filled);
+}
+
+void mspace_switch(struct mm *mm)
+{
+    struct mthread *mt = &current->mthread;
+    struct mm *old = mt->space;
+    bool reuse = false;
+    int stub = mt->stub;
+
+    mt->refill = 0;
+    if (old == mm)
+        return;
+    if (!stub) {
+        space_leave(mt);
+        return;
+    }
+    spin_lock(&old->mspace.lock);
+    /* exec of a process that shares its memory with nobody: empty the stub and keep it */
+    if (mm && old->mspace.nstubs == 1 && mm->mspace.nstubs == 0)
+        reuse = unmap_all(mt, &old->mspace) == 0;
+    if (reuse) {
+        list_del(&mt->space_link);
+        old->mspace.nstubs = 0;
+    }
+    spin_unlock(&old->mspace.lock);
+    if (!reuse) {
+        space_leave(mt);
+        return;
+    }
+    spin_lock(&mm->mspace.lock);
+    mm->mspace.nstubs = 1;
+    join(mt, mm, stub);
+    spin_unlock(&mm->mspace.lock);
+}
