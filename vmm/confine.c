@@ -73,6 +73,7 @@ static const struct seccomp_rule rules[] = {
     {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)TCSETS, ALL, "HC_TTY_SET"},
     {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)TIOCGWINSZ, ALL, "HC_TTY_GET"},
     {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)TIOCSWINSZ, ALL, "HC_TTY_WINSZ"},
+    {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)KVM_SET_USER_MEMORY_REGION, K, "HC_MEM_PLUG, HC_WINDOW_MAP"},
     {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)KVM_GET_REGS, K, "truncated window file, dead guest"},
     {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)KVM_GET_SREGS, K, "dead guest: registers in the log"},
     {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)KVM_GET_VCPU_EVENTS, K, "truncated window file"},
@@ -169,9 +170,13 @@ static void set_limits(void)
 /* Root gives up its identity; an ordinary user has become nobody by entering a user namespace. */
 static void become_nobody(void)
 {
+    int death_signal = 0;
+
+    prctl(PR_GET_PDEATHSIG, &death_signal);
     if (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 ||
         setresuid(NOBODY, NOBODY, NOBODY) != 0)
         log_line(LOG_INFO, "confine: identity stays (errno %d)", errno);
+    prctl(PR_SET_PDEATHSIG, death_signal); /* a new identity clears it */
 }
 
 /* 0, or -errno when this host gives us none. *root: we still have root's identity on the host. */

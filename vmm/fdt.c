@@ -12,6 +12,7 @@
 
 #include "vmm/abi/bootinfo.h"
 #include "vmm/abi/layout.h"
+#include "vmm/memory.h"
 
 struct tree {
     void *buf;
@@ -80,12 +81,19 @@ static void text_list(struct tree *t, const char *name, const char *const *list)
         at = stpcpy(at, *list) + 1;
 }
 
-static void add_range(struct tree *t, const char *node, u64 at, u64 size)
+static void add_reg(struct tree *t, u64 at, u64 size)
 {
     fdt64_t reg[2] = {cpu_to_fdt64(at), cpu_to_fdt64(size)};
 
-    begin(t, node);
     bytes(t, "reg", reg, size ? sizeof(reg) : sizeof(reg[0]));
+}
+
+static void add_address(struct tree *t, const char *node, u64 at)
+{
+    if (!at)
+        return;
+    begin(t, node);
+    add_reg(t, at, 0);
     end(t);
 }
 
@@ -174,17 +182,18 @@ int fdt_build(const struct sandbox_config *cfg, const struct fdt_machine *m, voi
     if (!t.err)
         t.err = fdt_finish_reservemap(buf);
     begin(&t, "");
-    add_range(&t, "memory", RAM_GPA, m->ram_size);
+    begin(&t, "memory");
+    add_reg(&t, RAM_GPA, m->ram_size);
+    number64(&t, "plugged", memory_plugged() - RAM_GPA);
+    end(&t);
     begin(&t, "cpus");
     number32(&t, "count", m->cpus);
     end(&t);
     begin(&t, "clock");
     number64(&t, "tsc-khz", m->tsc_khz);
     end(&t);
-    if (m->ring_gpa)
-        add_range(&t, "ring", m->ring_gpa, 0);
-    if (m->hostcall_gpa)
-        add_range(&t, "hostcall", m->hostcall_gpa, 0);
+    add_address(&t, "ring", m->ring_gpa);
+    add_address(&t, "hostcall", m->hostcall_gpa);
     add_chosen(&t, cfg, m->stdio);
     end(&t);
     if (!t.err)

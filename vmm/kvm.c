@@ -16,6 +16,9 @@
 #define RING_GSI    0
 #define MSI_ADDRESS 0xfee00000 /* physical destination, APIC id 0 */
 
+static int vm_fd = -1;
+static u32 next_slot; /* atomic */
+
 static const struct {
     int cap;
     const char *name;
@@ -92,33 +95,39 @@ int kvm_create(struct kvm *k, int dev)
     return n ? n : create_irqchip(k);
 }
 
-static int add_slot(struct kvm *k, u32 slot, u64 gpa, u64 size, void *p, bool readonly)
+static int add_slot(u64 gpa, u64 size, void *p, bool readonly)
 {
     struct kvm_userspace_memory_region r = {
-        .slot = slot,
+        .slot = __atomic_fetch_add(&next_slot, 1, __ATOMIC_RELAXED),
         .flags = readonly ? KVM_MEM_READONLY : 0,
         .guest_phys_addr = gpa,
         .memory_size = size,
         .userspace_addr = (u64)p,
     };
 
-    return ioctl(k->vm, KVM_SET_USER_MEMORY_REGION, &r) == 0 ? 0 : -errno;
+    return ioctl(vm_fd, KVM_SET_USER_MEMORY_REGION, &r) == 0 ? 0 : -errno;
+}
+
+/* memory_add_slot of this machine. */
+static int add_reserved(u64 gpa, u64 size)
+{
+    return add_slot(gpa, size, (char *)memory_base() + gpa, false);
 }
 
 int kvm_add_memory(struct kvm *k, const struct image *img)
 {
-    char *base = memory_base();
-    u32 slot = 0;
+    /* the Sentry's page array takes 1/128 of RAM at its start; leave it something to start with */
+    u64 first = memory_ram_size() / 128 + MIB(512);
     int r = 0;
 
+    vm_fd = k->vm;
+    memory_add_slot = add_reserved;
     for (unsigned i = 0; i < img->nslots && !r; i++) {
         const struct image_slot *s = &img->slots[i];
 
-        r = add_slot(k, slot++, s->gpa, s->size, s->host, s->readonly);
+        r = add_slot(s->gpa, s->size, s->host, s->readonly);
     }
-    if (!r)
-        r = add_slot(k, slot++, RAM_GPA, memory_ram_size(), base + RAM_GPA, false);
-    if (!r)
-        r = add_slot(k, slot++, WINDOW_GPA, WINDOW_SIZE, base + WINDOW_GPA, false);
-    return r;
+    if (first > memory_ram_size())
+        first = memory_ram_size();
+    return r ? r : memory_plug(RAM_GPA + first);
 }

@@ -36,7 +36,7 @@ int kvm_check(int dev, const char **what);
 /* Create the VM on /dev/kvm. 0 or -errno. */
 int kvm_create(struct kvm *k, int dev);
 
-/* Give the guest its memory: the image's slots, RAM, the file window. 0 or -errno. */
+/* Give the guest the image's slots and the first RAM; more comes by memory_plug(). 0 or -errno. */
 int kvm_add_memory(struct kvm *k, const struct image *img);
 
 /* CPUID (cpuid.c): what KVM supports, without what the Sentry does not want applications to see. */

@@ -2,19 +2,26 @@
 //
 // RAM of the sandbox. The whole physical address space is reserved without access once; RAM is
 // opened inside it (demand-faulted by the host), window chunks come and go (window.c), and the
-// image's writable part is opened by image.c. No lock: everything is set before the first thread
-// starts.
+// image's writable part is opened by image.c. All that is set before the first thread starts; only
+// how much of RAM the guest has memory slots for grows later.
 
 #include "vmm/memory.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#define PLUG_MIN GIB(1)
+
 static char *base;
 static u64 ram_size;
 static int ram_fd = -1;
+
+int (*memory_add_slot)(u64 gpa, u64 size);
+static u64 plugged = RAM_GPA; /* written under plug_lock */
+static pthread_mutex_t plug_lock = PTHREAD_MUTEX_INITIALIZER;
 
 u64 memory_host_ram(void)
 {
@@ -93,6 +100,35 @@ void *memory_translate(gpa_t gpa, u64 len)
     if (gpa.addr - RAM_GPA > ram_size - len)
         return NULL;
     return base + gpa.addr;
+}
+
+u64 memory_plugged(void)
+{
+    return __atomic_load_n(&plugged, __ATOMIC_ACQUIRE);
+}
+
+int memory_plug(u64 end)
+{
+    int r = 0;
+
+    if (end < RAM_GPA || end > RAM_GPA + ram_size)
+        return -EINVAL;
+    pthread_mutex_lock(&plug_lock);
+    while (plugged < end && !r) {
+        u64 step = plugged - RAM_GPA; /* doubles: few slots, and little waste */
+
+        if (step < PLUG_MIN)
+            step = PLUG_MIN;
+        if (step < end - plugged)
+            step = (end - plugged + PLUG_MIN - 1) & ~(PLUG_MIN - 1);
+        if (step > RAM_GPA + ram_size - plugged)
+            step = RAM_GPA + ram_size - plugged;
+        r = memory_add_slot ? memory_add_slot(plugged, step) : 0;
+        if (!r)
+            __atomic_store_n(&plugged, plugged + step, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&plug_lock);
+    return r;
 }
 
 int memory_release(gpa_t gpa, u64 len)

@@ -34,5 +34,18 @@ int memory_ram_fd(void);
  */
 void *memory_translate(gpa_t gpa, u64 len);
 
+/*
+ * Adds [gpa, gpa + size) of the reservation to the guest's memory slots; set by kvm.c, NULL when
+ * hosted. KVM's bookkeeping of a slot costs memory and time by its size, so slots are added as they
+ * are needed.
+ */
+extern int (*memory_add_slot)(u64 gpa, u64 size);
+
+/* End of the RAM that the guest can use now. */
+u64 memory_plugged(void);
+
+/* Make RAM below `end` usable, and some more. 0 or -errno. */
+int memory_plug(u64 end);
+
 /* Give whole pages back to the host; they read as zero afterwards. 0 or -errno. */
 int memory_release(gpa_t gpa, u64 len);

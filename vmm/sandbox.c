@@ -177,6 +177,7 @@ static void *build_hosted(const struct sandbox_config *cfg, struct fdt_machine *
     if (!fdt)
         check(-ENOMEM, "device tree");
     check(memory_init(MEMORY_SHARED, m->ram_size), "memory");
+    check(memory_plug(RAM_GPA + m->ram_size), "memory");
     check(window_catch_sigbus(), "SIGBUS handler");
     m->tsc_khz = clock_tsc_khz();
     check(fdt_build(cfg, m, fdt, fdt_size), "device tree");

@@ -20,8 +20,9 @@
 #include "vmm/hostcall/stub.h"
 #include "vmm/log.h"
 
-#define CHUNKS  (WINDOW_SIZE / WINDOW_CHUNK)
-#define MAP_MAX GIB(1)
+#define CHUNKS    (WINDOW_SIZE / WINDOW_CHUNK)
+#define MAP_MAX   GIB(1)
+#define SLOT_SIZE GIB(1) /* unit in which the guest gets memory slots of the window */
 
 /*
  * One chunk of the window; guarded by lock, but `lost` and `reported` also change in the SIGBUS
@@ -40,7 +41,10 @@ struct chunk {
 static struct chunk chunks[CHUNKS]; /* mostly never touched */
 static u64 chunks_used;             /* chunks at and above this index were never mapped */
 static unsigned nlost;              /* atomic */
+static u64 slots_added;             /* bit per SLOT_SIZE; guarded by lock */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+_Static_assert(WINDOW_SIZE / SLOT_SIZE <= 64, "slots_added is too small");
 
 static char *host_address(u64 i)
 {
@@ -83,6 +87,23 @@ static int unmap_range(u64 first, u64 count)
         return -errno;
     for (u64 i = first; i < first + count; i++)
         chunk_clear(i);
+    return 0;
+}
+
+/* Memory slots for [pa, pa + len), where the guest has none yet. */
+static int add_slots(u64 pa, u64 len)
+{
+    for (u64 i = (pa - WINDOW_GPA) / SLOT_SIZE; i <= (pa - WINDOW_GPA + len - 1) / SLOT_SIZE; i++) {
+        int r = 0;
+
+        if (slots_added & 1ULL << i)
+            continue;
+        if (memory_add_slot)
+            r = memory_add_slot(WINDOW_GPA + i * SLOT_SIZE, SLOT_SIZE);
+        if (r)
+            return r;
+        slots_added |= 1ULL << i;
+    }
     return 0;
 }
 
@@ -138,7 +159,9 @@ s64 hc_WINDOW_MAP(struct hostcall *hc)
         r = -EACCES;
         if (f->access == O_RDWR || (f->access == O_RDONLY && !writable)) {
             pthread_mutex_lock(&lock);
-            r = map_range(f, offset, len, (pa - WINDOW_GPA) / WINDOW_CHUNK, writable);
+            r = add_slots(pa, len);
+            if (!r)
+                r = map_range(f, offset, len, (pa - WINDOW_GPA) / WINDOW_CHUNK, writable);
             pthread_mutex_unlock(&lock);
         }
     }

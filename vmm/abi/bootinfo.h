@@ -3,7 +3,8 @@
  * Names in the flattened device tree that the VMM hands to the Sentry (both machines), and the
  * register state in which a CPU of the guest enters the image.
  *
- *   /memory                reg = <RAM_GPA size>
+ *   /memory                reg = <RAM_GPA size>, plugged = bytes of it that are usable so far:
+ *                          touch what lies beyond only after HC_MEM_PLUG
  *   /cpus                  count
  *   /clock                 tsc-khz
  *   /ring                  reg = <pa of struct ring>     (ring 0 only)

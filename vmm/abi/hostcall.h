@@ -68,7 +68,8 @@ struct hostcall {
     X(26, CPU_START, 0, "cpu", "let a further CPU of the guest run (ring 0 only)")                \
     X(27, WINDOW_LOST, 0, "",                                                                     \
       "out[0]=pa, out[1]=len of a window chunk whose file was truncated, each once; 0 = no more") \
-    X(28, LSEEK, 0, "fd, offset, whence", "lseek on a regular file")
+    X(28, LSEEK, 0, "fd, offset, whence", "lseek on a regular file")                              \
+    X(29, MEM_PLUG, 0, "pa", "make RAM below pa usable; out[0]=end of usable RAM (more than asked)")
 
 enum hostcall_nr {
 #define X(n, name, b, a, d) HC_##name = (n),

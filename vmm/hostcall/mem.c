@@ -13,6 +13,14 @@ s64 hc_MEM_RELEASE(struct hostcall *hc)
     return memory_release(GPA(hc->arg[0]), hc->arg[1]);
 }
 
+s64 hc_MEM_PLUG(struct hostcall *hc)
+{
+    s64 r = memory_plug(hc->arg[0]);
+
+    hc->out[0] = memory_plugged();
+    return r;
+}
+
 s64 hc_RANDOM(struct hostcall *hc)
 {
     void *p = memory_translate(GPA(hc->arg[0]), hc->arg[1]);

@@ -36,7 +36,7 @@ int main(int argc, char **argv)
     static const struct sandbox_mount root = {.destination = "/", .type = "tmpfs", .conn = -1};
     struct sandbox_config cfg = {.id = "toy",
                                  .cpus = 2,
-                                 .ram_bytes = 64 << 20,
+                                 .ram_bytes = 3ULL << 30,
                                  .argv = args,
                                  .envp = args + 1,
                                  .mounts = &root,

@@ -195,7 +195,6 @@ static struct ring_cqe ring_call(u32 nr, u64 a, u64 b, u64 c, u64 d)
 static void test_calls(void)
 {
     struct host_stat *st = (void *)BUF;
-    struct host_event *ev = (void *)BUF;
 
     check(1, CALL(VERSION) == HOSTCALL_VERSION);
     check(2, call(0, 9999, 0, 0, 0, 0, 0) == -ENOSYS);
@@ -210,7 +209,9 @@ static void test_calls(void)
     check(10, CALL(FD_STAT, 77, BUF_GPA) == -EBADF);
     check(11, CALL(POLL_ADD, 0, 1, 5) == -EPERM); /* regular files are always ready */
     check(12, CALL(EVENT_WAIT, BUF_GPA, 65) == -EINVAL);
-    (void)ev;
+    check(13, CALL(MEM_PLUG, RAM_GPA + GIB(3) + 1) == -EINVAL && CALL(MEM_PLUG, 0) == -EINVAL);
+    check(14, CALL(MEM_PLUG, RAM_GPA + GIB(2)) == 0 && blocks->out[0] >= RAM_GPA + GIB(2));
+    *(volatile u64 *)(DIRECT_MAP_VA + RAM_GPA + GIB(2) - 8) = 1;
 }
 
 static void test_ring(void)
