@@ -19,6 +19,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "sentry/machine/ptrace/hosted.h"
 #include "vmm/clock.h"
 #include "vmm/confine.h"
 #include "vmm/fdt.h"
@@ -33,9 +34,6 @@
 
 #define START_FAILED 128
 #define KEEP_MAX     128
-
-/* The hosted Sentry; sentry/machine/ptrace. Returns the wait status of the sandbox. */
-int sentry_hosted_main(const void *fdt);
 
 static struct kvm kvm;
 static struct image image;
@@ -176,6 +174,7 @@ static void *build_hosted(const struct sandbox_config *cfg, struct fdt_machine *
 
     if (!fdt)
         check(-ENOMEM, "device tree");
+    sentry_hosted_prepare();
     check(memory_init(MEMORY_SHARED, m->ram_size), "memory");
     check(memory_plug(RAM_GPA + m->ram_size), "memory");
     check(window_catch_sigbus(), "SIGBUS handler");
@@ -206,10 +205,12 @@ void sandbox_run(const struct sandbox_config *cfg)
     log_line(LOG_INFO, "machine built: %u CPUs, %llu MiB, TSC %llu kHz", m.cpus,
              (unsigned long long)(m.ram_size >> 20), (unsigned long long)m.tsc_khz);
     check(confine_process(cfg->platform), "confinement");
+    if (cfg->platform != PLATFORM_KVM)
+        check(sentry_hosted_zygote(), "stub processes"); /* they have a filter of their own */
     check(confine_syscalls(cfg->platform), "system call filter");
     log_line(LOG_INFO, "confined");
     if (cfg->platform != PLATFORM_KVM)
-        end(sentry_hosted_main(fdt));
+        check(sentry_hosted_main(fdt), "hosted Sentry");
     hostcall_ops.cpu_start = vcpu_start;
     check(ring_start(image.ring, kvm.doorbell, kvm.completion, spin), "worker threads");
     vcpu_run_boot();

@@ -12,6 +12,8 @@
  *   phys_base         virtual address of physical address 0
  *   MACHINE_FAULT_AROUND  bytes that one page fault should fill when it cheaply can
  *   MACHINE_HUGE_PAGES    whether 2 MiB page table entries are of use
+ *   MACHINE_SEES_WRITES   whether a fault without the write bit was certainly no write
+ *   MACHINE_COPY_FILE_ENTRIES  whether fork should copy the entries of mapped files, too
  */
 #pragma once
 
@@ -129,11 +131,11 @@ void machine_affinity_changed(struct task *t);
 int mspace_init(struct mm *mm);     /* mm->pgd is set; ring0 copies the kernel half into it */
 void mspace_destroy(struct mm *mm); /* no task uses it any more */
 /*
- * Fork: mm has become a copy of from, current's address space, whose entries are weakened and
- * flushed; from->lock is held for write. The machine may copy translations that it caches; parts
- * that mm does not have (MADV_DONTFORK) are flushed from mm afterwards.
+ * Fork: mm has become a copy of from, current's address space, whose entries in [lo, hi) were
+ * weakened and are not flushed yet; from->lock is held for write. Does what mspace_flush(from, lo, hi) does;
+ * besides the machine may copy translations that it caches, as far as mm has them.
  */
-void mspace_inherit(struct mm *mm, struct mm *from);
+void mspace_inherit(struct mm *mm, struct mm *from, uva_t lo, uva_t hi);
 /* current changes its address space (exec, or exit: NULL). */
 void mspace_switch(struct mm *mm);
 /*

@@ -350,12 +350,11 @@ static void body_fork(struct task *t)
 
     run_at(guest_write, DATA);
     table[DATA / PAGE_SIZE] &= ~PTE_W;
-    mspace_flush(t->mm, DATA, DATA + PAGE_SIZE);
     memcpy(child_table, table, sizeof(table));
     child_mm = space_new();
     child_mm->pgd = (pa_t)child_table;
     start = machine_clock_mono();
-    mspace_inherit(child_mm, t->mm);
+    mspace_inherit(child_mm, t->mm, DATA, DATA + PAGE_SIZE);
     child = task_new(child_mm);
     on_task(child, body_child);
     printf("fork, exec, exit: %lu ns\n", machine_clock_mono() - start);

@@ -9,14 +9,7 @@
 #include "sentry/lib/lib.h"
 #include "sentry/mm/mm.h"
 
-#define CHUNK_PAGES 512
-#define MIN_SLOTS   32
-
-/* 2 MiB of address space: one bit a page. key is va / 2 MiB + 1; 0 = free slot. */
-struct fill_chunk {
-    u64 key;
-    u64 bits[CHUNK_PAGES / 64];
-};
+#define MIN_SLOTS 32
 
 static u64 key_of(uva_t va)
 {
@@ -78,7 +71,7 @@ static u64 word_mask(uva_t base, unsigned w, uva_t start, uva_t end)
     return mask;
 }
 
-void fillmap_set(struct fillmap *m, uva_t start, uva_t end)
+void fillmap_set(struct fillmap *m, uva_t start, uva_t end, bool writable)
 {
     for (uva_t base = start & ~(HUGE_SIZE - 1); base < end; base += HUGE_SIZE) {
         struct fill_chunk *c = m->unknown ? NULL : chunk_make(m, key_of(base));
@@ -88,8 +81,12 @@ void fillmap_set(struct fillmap *m, uva_t start, uva_t end)
             m->unknown = true;
             return;
         }
-        for (unsigned w = 0; w < ARRAY_SIZE(c->bits); w++)
-            c->bits[w] |= word_mask(base, w, start, end);
+        for (unsigned w = 0; w < FILL_WORDS; w++) {
+            u64 mask = word_mask(base, w, start, end);
+
+            c->bits[w] |= mask;
+            c->writable[w] = writable ? c->writable[w] | mask : c->writable[w] & ~mask;
+        }
     }
 }
 
@@ -98,12 +95,14 @@ static bool chunk_visit(struct fill_chunk *c, uva_t start, uva_t end, bool clear
     uva_t base = (c->key - 1) << HUGE_SHIFT;
     bool any = false;
 
-    for (unsigned w = 0; w < ARRAY_SIZE(c->bits); w++) {
+    for (unsigned w = 0; w < FILL_WORDS; w++) {
         u64 mask = word_mask(base, w, start, end);
 
         any |= (c->bits[w] & mask) != 0;
-        if (clear)
+        if (clear) {
             c->bits[w] &= ~mask;
+            c->writable[w] &= ~mask;
+        }
     }
     return any;
 }
@@ -143,14 +142,24 @@ bool fillmap_clear(struct fillmap *m, uva_t start, uva_t end)
     return any;
 }
 
-bool fillmap_any(const struct fillmap *m, uva_t start, uva_t end)
-{
-    return visit(m, start, end, false);
-}
-
 bool fillmap_test(const struct fillmap *m, uva_t page)
 {
     return !m->unknown && visit(m, page, page + PAGE_SIZE, false);
+}
+
+void fillmap_each(struct fillmap *m,
+                  void (*visit)(void *arg, struct fill_chunk *c, uva_t page, unsigned bit),
+                  void *arg)
+{
+    for (u32 i = 0; i < m->size; i++) {
+        struct fill_chunk *c = &m->slots[i];
+
+        for (unsigned w = 0; c->key && w < FILL_WORDS; w++)
+            for (u64 left = c->bits[w]; left; left &= left - 1) {
+                unsigned bit = w * 64 + (unsigned)__builtin_ctzl(left);
+                visit(arg, c, ((c->key - 1) << HUGE_SHIFT) + bit * PAGE_SIZE, bit);
+            }
+    }
 }
 
 void fillmap_copy(struct fillmap *dst, const struct fillmap *src)

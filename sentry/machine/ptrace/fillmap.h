@@ -8,11 +8,24 @@
 
 #include "sentry/machine/machine.h"
 
-void fillmap_set(struct fillmap *m, uva_t start, uva_t end);
+#define FILL_WORDS 8
+
+/* 2 MiB of address space, a bit a page. key is va / 2 MiB + 1; 0 = free slot. */
+struct fill_chunk {
+    u64 key;
+    u64 bits[FILL_WORDS];     /* mapped */
+    u64 writable[FILL_WORDS]; /* mapped with the right to write; a subset */
+};
+
+/* [start, end) is mapped from now on, writable or not. */
+void fillmap_set(struct fillmap *m, uva_t start, uva_t end, bool writable);
 /* Forget [start, end); whether anything (perhaps) was there. */
 bool fillmap_clear(struct fillmap *m, uva_t start, uva_t end);
-bool fillmap_any(const struct fillmap *m, uva_t start, uva_t end);
 bool fillmap_test(const struct fillmap *m, uva_t page);
+/* Call visit(arg, chunk, page address, bit) for each page that is mapped; not when m is unknown. */
+void fillmap_each(struct fillmap *m,
+                  void (*visit)(void *arg, struct fill_chunk *c, uva_t page, unsigned bit),
+                  void *arg);
 /* dst, which is empty, becomes a copy of src. */
 void fillmap_copy(struct fillmap *dst, const struct fillmap *src);
 void fillmap_free(struct fillmap *m);

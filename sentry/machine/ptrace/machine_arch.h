@@ -11,6 +11,10 @@
 /* Fill this much of the stub around a fault; also what mm should make present when it is cheap. */
 #define MACHINE_FAULT_AROUND (64 * 1024UL)
 #define MACHINE_HUGE_PAGES   0
+/* Whether a fault says reliably that it was no write. */
+#define MACHINE_SEES_WRITES 0
+/* Whether a fault costs so much that fork should also copy the entries of mapped files. */
+#define MACHINE_COPY_FILE_ENTRIES 1
 
 /* 0 free, 1 held, 2 held and somebody sleeps. Never spun on: its holder may not be running. */
 struct spinlock {
@@ -80,7 +84,7 @@ struct fillmap {
     bool unknown; /* out of memory once: anything may be mapped */
 };
 
-#define MSPACE_PENDING 8
+#define MSPACE_PENDING 16
 
 /*
  * The machine's part of an address space. The stubs in it share one host address space, a cache

@@ -35,9 +35,13 @@ void machine_exit(int status)
     panic("the host did not end the sandbox");
 }
 
-int sentry_hosted_prepare(void)
+void sentry_hosted_prepare(void)
 {
     crash_prepare();
+}
+
+int sentry_hosted_zygote(void)
+{
     return zygote_init();
 }
 

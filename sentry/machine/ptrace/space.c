@@ -234,7 +234,7 @@ static long map_run(struct mthread *mt, struct mspace *ms, const struct run *r)
 
     if (got != (long)r->va)
         return got < 0 ? got : -EINVAL;
-    fillmap_set(&ms->filled, r->va, r->va + r->len);
+    fillmap_set(&ms->filled, r->va, r->va + r->len, r->prot & PROT_WRITE);
     return 0;
 }
 
@@ -420,18 +420,101 @@ int mspace_init(struct mm *mm)
     return 0;
 }
 
-void mspace_inherit(struct mm *mm, struct mm *from)
+/* Consecutive pages that get the same treatment. */
+struct sweep {
+    struct mthread *mt;
+    struct mm *mm;
+    uva_t start, end; /* start == end: none yet */
+    u32 prot;
+    long err;
+};
+
+static pte_t entry_of(struct mm *mm, uva_t va)
+{
+    int level;
+    pte_t *e = pt_walk(mm, va, 0, &level);
+
+    return e && entry_ok(*e) ? *e : 0;
+}
+
+static void protect_run(struct sweep *s)
+{
+    if (s->start != s->end && !s->err)
+        s->err = call(s->mt, __NR_mprotect, s->start, s->end - s->start, s->prot, 0, 0, 0);
+    s->start = s->end = 0;
+}
+
+/* A page of the parent: where fork took the right to write from the entry, take it in the stub. */
+static void visit_parent(void *arg, struct fill_chunk *c, uva_t page, unsigned bit)
+{
+    struct sweep *s = arg;
+    u64 *word = &c->writable[bit / 64], mask = 1ULL << bit % 64;
+    pte_t e;
+    u32 prot;
+
+    if (!(*word & mask))
+        return;
+    spin_lock(&s->mm->pt_lock);
+    e = entry_of(s->mm, page);
+    spin_unlock(&s->mm->pt_lock);
+    if (e & PTE_W)
+        return;
+    *word &= ~mask;
+    prot = PROT_READ | (e & PTE_NX ? 0 : PROT_EXEC);
+    if (page != s->end || prot != s->prot) {
+        protect_run(s);
+        s->start = page;
+        s->prot = prot;
+    }
+    s->end = page + PAGE_SIZE;
+}
+
+/* A page of the child's stub that is not in the child's tables, or with fewer rights. */
+static void visit_child(void *arg, struct fill_chunk *c, uva_t page, unsigned bit)
+{
+    struct mm *mm = ((struct sweep *)arg)->mm;
+    u64 mask = 1ULL << bit % 64;
+    pte_t e = entry_of(mm, page);
+
+    if (e && (e & PTE_W || !(c->writable[bit / 64] & mask)))
+        return;
+    c->bits[bit / 64] &= ~mask;
+    c->writable[bit / 64] &= ~mask;
+    add_pending(&mm->mspace, page, page + PAGE_SIZE);
+}
+
+/* Make the parent's stub what its weakened entries say. The lock is held. */
+static bool weaken(struct mthread *mt, struct mm *mm)
+{
+    struct sweep s = {.mt = mt, .mm = mm};
+    struct mspace *ms = &mm->mspace;
+
+    if (!ms->filled.unknown && unmap_pending(mt, ms, 0, 0) == 0) {
+        fillmap_each(&ms->filled, visit_parent, &s);
+        protect_run(&s);
+        if (!s.err)
+            return true;
+    }
+    return unmap_all(mt, ms) == 0;
+}
+
+void mspace_inherit(struct mm *mm, struct mm *from, uva_t lo, uva_t hi)
 {
     struct mthread *mt = &current->mthread;
     struct mspace *ms = &from->mspace, *to = &mm->mspace;
+    struct sweep child = {.mm = mm};
     bool kicked = false;
     int stub = 0;
 
-    if (!mt->stub || mt->space != from)
+    if (!mt->stub || mt->space != from) {
+        mspace_flush(from, lo, hi);
         return;
+    }
     spin_lock(&ms->lock);
-    if (unmap_pending(mt, ms, 0, 0) == 0)
+    if (weaken(mt, from))
         stub = stub_clone(mt->stub, false, &kicked);
+    else
+        stop_all(ms);
     mt->regs_valid = false;
     if (kicked)
         __atomic_store_n(&mt->kick, 1, __ATOMIC_SEQ_CST);
@@ -439,6 +522,9 @@ void mspace_inherit(struct mm *mm, struct mm *from)
         to->spare = stub;
         to->nstubs = 1;
         fillmap_copy(&to->filled, &ms->filled);
+        fillmap_each(&to->filled, visit_child, &child);
+        if (to->filled.unknown)
+            add_pending(to, 0, USER_END);
     }
     spin_unlock(&ms->lock);
 }

@@ -65,6 +65,7 @@ static int confine_stubs(void)
         LOAD(nr),
         ALLOW_NR(SYS_mmap),
         ALLOW_NR(SYS_munmap),
+        ALLOW_NR(SYS_mprotect),
         ALLOW_NR(SYS_futex),
         ALLOW_NR(SYS_clone),
         ALLOW_NR(SYS_prctl),

@@ -13,14 +13,6 @@ extern bool machine_smap;
 static struct percpu boot_cpu;
 static struct task boot_task; /* current until the first real one runs */
 
-/* libfdt.a is compiled with stack protector canaries, which it looks for at FS:40. */
-static u64 canary_block[8];
-void __stack_chk_fail(void);
-void __stack_chk_fail(void)
-{
-    machine_panic("stack protector");
-}
-
 void *boot_ptr(u64 gpa)
 {
     return (void *)((gpa >= RAM_GPA ? DIRECT_MAP_VA : IMAGE_VA) + gpa);
@@ -109,7 +101,6 @@ void sentry_boot(u64 fdt)
     cpu_features = c->bios.features;
     machine_smap = cpu_features & BIOS_SMAP;
     fpu_setup(&c->bios);
-    wrmsr(MSR_FS_BASE, (u64)canary_block);
     if (bootinfo_parse(boot_ptr(fdt)))
         machine_panic("bad device tree");
     machine_ncpus = boot.ncpus;

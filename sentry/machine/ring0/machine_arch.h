@@ -13,6 +13,8 @@
 
 #define MACHINE_FAULT_AROUND (16 * PAGE_SIZE)
 #define MACHINE_HUGE_PAGES   1
+#define MACHINE_SEES_WRITES       1
+#define MACHINE_COPY_FILE_ENTRIES 0
 
 /* The machine's part of a task; private to sentry/machine/ring0. */
 struct mthread {

@@ -98,11 +98,16 @@ void mspace_flush(struct mm *mm, uva_t start, uva_t end)
 int mspace_init(struct mm *mm)
 {
     u64 *to = phys_to_virt(mm->pgd);
-    const u64 *from = phys_to_virt(kernel_cr3);
+    const u64 *from = boot_ptr(kernel_cr3);
 
     mm->mspace.cpus = 0;
     memcpy(to + 256, from + 256, 256 * sizeof(u64)); /* the kernel half never changes */
     return 0;
+}
+
+void mspace_inherit(struct mm *mm, struct mm *from, uva_t lo, uva_t hi)
+{
+    mspace_flush(from, lo, hi);
 }
 
 void mspace_destroy(struct mm *mm)
