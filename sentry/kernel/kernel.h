@@ -45,3 +45,10 @@ int bootinfo_parse(const void *fdt);
  * starts the first process. Called on a kernel thread of its own; returns at once.
  */
 void sentry_main(void);
+
+/* The names that uname(2) shows now. misc_calls.c */
+struct new_utsname;
+void uts_get(struct new_utsname *out);
+
+/* Clocks and tables of sentry/kernel/; before everything else. start.c */
+void kernel_init(void);

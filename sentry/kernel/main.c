@@ -12,8 +12,10 @@
 
 void sentry_main(void)
 {
-    int err = vfs_init();
+    int err;
 
+    kernel_init();
+    err = vfs_init();
     if (err) {
         log_warn("cannot build the container's mount tree: error %d", -err);
         machine_exit(STATUS_START_FAILED);

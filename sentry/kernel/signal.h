@@ -21,6 +21,10 @@ struct ksigaction {
     sigset64_t mask;
 };
 
+struct task;
+struct process;
+struct cred;
+
 /* Handlers; shared by CLONE_SIGHAND. lock guards all of it and every pending queue of its users. */
 struct sighand {
     refcount_t refs;
@@ -37,6 +41,7 @@ struct sighand {
 struct sigqueue {
     struct list link;
     siginfo_t info;
+    struct process *process; /* whose nsigqueued counts it */
     bool embedded;
 };
 
@@ -45,10 +50,6 @@ struct sigpending {
     sigset64_t set;
     struct list queue; /* of struct sigqueue */
 };
-
-struct task;
-struct process;
-struct cred;
 
 void sigpending_init(struct sigpending *p);
 void sigpending_flush(struct sigpending *p);
@@ -89,4 +90,5 @@ bool current_pgrp_orphaned(void);
 
 struct sighand *sighand_new(const struct sighand *copy_of); /* NULL: defaults */
 void sighand_put(struct sighand *s);
-void sighand_reset_for_exec(struct task *t);
+/* exec: handlers back to the default, unshared. 0 or -ENOMEM. */
+int sighand_reset_for_exec(struct task *t);

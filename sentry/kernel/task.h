@@ -29,10 +29,9 @@ struct cred {
 enum task_state { TASK_RUNNING, TASK_SLEEPING, TASK_STOPPED, TASK_ZOMBIE, TASK_DEAD };
 
 /* Bits of task->work: reasons to leave the fast path before user mode; set atomically. */
-#define WORK_SIGNAL 1u /* look for signals */
-#define WORK_EXIT 2u   /* the group is exiting */
-#define WORK_RESCHED 4u
-#define WORK_STOP 8u   /* group stop */
+#define WORK_SIGNAL    1u /* look for signals, group stop, group exit */
+#define WORK_RESCHED   2u /* the time slice is over */
+#define WORK_CPU_TIMER 4u /* look at the process' CPU timers */
 
 /* How to go on with a call that a signal interrupted (restart_syscall(2)); owned by its task. */
 struct restart_block {
@@ -70,9 +69,11 @@ struct task {
     sigset64_t saved_blocked; /* valid with restore_blocked */
     sigset64_t sigwait;       /* rt_sigtimedwait waits for these although blocked; sighand->lock */
     bool restore_blocked;
+    bool stillborn;           /* clone gave up: its thread ends without ever having been visible */
     bool exiting;             /* takes no signals any more; sighand->lock */
     bool stop_wanted;         /* has to take part in the group stop; sighand->lock */
     bool stopped;             /* in the group stop; sighand->lock */
+    bool stop_dequeued;       /* took a stop signal, no SIGCONT since; sighand->lock */
     u64 trap_nr, trap_error, trap_addr; /* last exception, for sigcontext */
     bool in_syscall;          /* regs.orig_rax is a call that may be restarted */
     stack_t altstack;
@@ -87,6 +88,7 @@ struct task {
     int exit_code;            /* wait status of this thread */
     u64 cpus_allowed;
     int nice, policy, rt_priority;
+    u64 timer_slack, default_timer_slack; /* ns; only remembered */
     u64 start_time;           /* monotonic ns */
     u64 utime, stime;         /* ns; by machine accounting at user_run boundaries */
     u64 acct_stamp;           /* when the current stretch of user or kernel time began */
@@ -110,7 +112,8 @@ struct process {
     struct task *leader;   /* tasklist lock; NULL once reaped */
     struct sighand *sighand; /* the threads' one; see sighand_lock() */
     struct list threads;   /* of task.thread_link; changed under tasklist lock AND sighand->lock */
-    unsigned nthreads;     /* alive */
+    unsigned nthreads;     /* that have not passed exit_notify(); as threads */
+    unsigned nalive;       /* that do not exit yet; sighand->lock */
     struct task *exec_task; /* thread that waits in exec for all others to end; sighand->lock */
     struct process *parent;
     struct list children, sibling;
@@ -119,6 +122,7 @@ struct process {
     struct tty *tty;       /* controlling terminal, tasklist lock */
     bool did_exec;
     struct sigpending shared_pending;
+    u32 nsigqueued;        /* queued to it or its threads, against RLIMIT_SIGPENDING; sighand->lock */
     struct waitq child_wait; /* wait4 of the parent's threads */
     bool exiting;          /* sighand->lock: group exit has begun with exit_code */
     int exit_code;
@@ -132,8 +136,10 @@ struct process {
         u64 cur, max;
     } rlimits[RLIM_NLIMITS]; /* process lock = sighand->lock */
     u64 cutime, cstime;    /* reaped children */
-    u64 utime_dead, stime_dead; /* threads that have gone */
+    u64 utime_dead, stime_dead; /* threads that have gone; tasklist lock */
     u64 min_flt_dead, maj_flt_dead;
+    u64 cmin_flt, cmaj_flt; /* reaped children */
+    u64 maxrss, cmaxrss;    /* KiB: of address spaces it had, of its children's */
     struct ktimer real_timer; /* ITIMER_REAL */
     u64 real_interval;     /* sighand->lock */
     struct cpu_timer {
@@ -200,6 +206,8 @@ _Noreturn void task_loop(void);
 
 /* ---- credentials: cred.c ---- */
 
+#define CAP_ALL ((1ULL << 41) - 1) /* the capabilities that we know */
+struct cred *cred_initial(void); /* root with all capabilities; NULL when out of memory */
 struct cred *cred_get(struct cred *c);
 struct cred *task_cred_get(struct task *t); /* of any task, +reference */
 void cred_put(struct cred *c);

@@ -73,23 +73,39 @@ bool signal_pending_current(void);
         waitq_remove((wq), &we_);                                                                  \
     } while (0)
 
-/* ---- timers: ktimer.c. Guarded by one timer lock; callbacks run under no task and only wake. ---- */
+/* ---- timers: ktimer.c ---- */
 
+/*
+ * A timer, embedded in its owner; the timer lock guards it. func runs once per start, in no task
+ * (current is meaningless), with no lock held; it must not sleep.
+ */
 struct ktimer {
-    struct list link; /* sorted bucket, or self-linked when idle */
-    u64 expires;      /* monotonic ns */
+    u64 expires; /* monotonic ns */
     void (*func)(struct ktimer *t);
-    u32 heap_index;   /* position + 1 in the heap, 0 = not armed */
+    struct ktimer *child, *next, *prev; /* pairing heap; prev: left sibling, or parent of the first */
+    bool armed;
 };
 
 void ktimer_init(struct ktimer *t, void (*func)(struct ktimer *t));
 void ktimer_start(struct ktimer *t, u64 expires); /* (re)arm */
-/* Disarm; when it returns, func is not running and will not run. True when it was armed. */
+/*
+ * Disarm; when it returns, func is not running and will not run. True when it was armed. The
+ * caller must hold no lock that func takes.
+ */
 bool ktimer_cancel(struct ktimer *t);
-/* Called by the machine: run what has expired, return the next deadline (U64_MAX: none). */
+/* Called by the machine with no lock held: run what has expired, return the next deadline (U64_MAX: none). */
 u64 ktimers_run(u64 now);
 
 /* ---- clocks: time.c ---- */
 
 u64 clock_monotonic(void); /* ns, as the application sees CLOCK_MONOTONIC */
 u64 clock_realtime(void);  /* ns since the epoch */
+/* Monotonic deadline `ns` from now; U64_MAX when it is too far away to ever come. */
+u64 deadline_after(u64 ns);
+/* When the monotonic clock says what CLOCK_REALTIME = ns means now. */
+u64 realtime_to_monotonic(u64 ns);
+/* A struct timespec of the user as ns, saturating; -EFAULT, or -EINVAL when it is none. */
+int timespec_from_user(uva_t from, u64 *ns);
+int timespec_to_user(uva_t to, u64 ns); /* -EFAULT */
+struct __kernel_timespec;
+int timespec_to_ns(const struct __kernel_timespec *ts, u64 *ns); /* -EINVAL */
