@@ -10,9 +10,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sentry/machine/ptrace/hosted.h"
 #include "vmm/sandbox.h"
 
-int sentry_hosted_main(const void *fdt);
+void sentry_hosted_prepare(void) {}
+
+int sentry_hosted_zygote(void)
+{
+    return 0;
+}
+
 int sentry_hosted_main(const void *fdt)
 {
     return 1;
