@@ -31,9 +31,9 @@
     X(10, mprotect, NI, "pzx", "not written yet") \
     X(11, munmap, NI, "pz", "not written yet") \
     X(12, brk, NI, "p", "not written yet") \
-    X(13, rt_sigaction, NI, "Gppz", "not written yet") \
-    X(14, rt_sigprocmask, NI, "dppz", "not written yet") \
-    X(15, rt_sigreturn, NI, "", "not written yet") \
+    X(13, rt_sigaction, FULL, "Gppz", "") \
+    X(14, rt_sigprocmask, FULL, "dppz", "") \
+    X(15, rt_sigreturn, FULL, "", "") \
     X(16, ioctl, NI, "fxx", "not written yet") \
     X(17, pread64, NI, "fpzl", "not written yet") \
     X(18, pwrite64, NI, "fpzl", "not written yet") \
@@ -42,7 +42,7 @@
     X(21, access, NI, "sd", "not written yet") \
     X(22, pipe, NI, "p", "not written yet") \
     X(23, select, NI, "dpppp", "not written yet") \
-    X(24, sched_yield, NI, "", "not written yet") \
+    X(24, sched_yield, FULL, "", "") \
     X(25, mremap, NI, "pzzxp", "not written yet") \
     X(26, msync, NI, "pzd", "not written yet") \
     X(27, mincore, NI, "pzp", "not written yet") \
@@ -52,36 +52,36 @@
     X(31, shmctl, NI, "ddp", "not written yet") \
     X(32, dup, NI, "f", "not written yet") \
     X(33, dup2, NI, "fd", "not written yet") \
-    X(34, pause, NI, "", "not written yet") \
-    X(35, nanosleep, NI, "pp", "not written yet") \
-    X(36, getitimer, NI, "dp", "not written yet") \
-    X(37, alarm, NI, "u", "not written yet") \
-    X(38, setitimer, NI, "dpp", "not written yet") \
-    X(39, getpid, NI, "", "not written yet") \
+    X(34, pause, FULL, "", "") \
+    X(35, nanosleep, FULL, "pp", "") \
+    X(36, getitimer, FULL, "dp", "") \
+    X(37, alarm, FULL, "u", "") \
+    X(38, setitimer, FULL, "dpp", "") \
+    X(39, getpid, FULL, "", "") \
     X(40, sendfile, NI, "ffpz", "not written yet") \
-    X(41, socket, NI, "ddd", "not written yet") \
-    X(42, connect, NI, "fpu", "not written yet") \
-    X(43, accept, NI, "fpp", "not written yet") \
-    X(44, sendto, NI, "fpzxpu", "not written yet") \
-    X(45, recvfrom, NI, "fpzxpp", "not written yet") \
-    X(46, sendmsg, NI, "fpx", "not written yet") \
-    X(47, recvmsg, NI, "fpx", "not written yet") \
-    X(48, shutdown, NI, "fd", "not written yet") \
-    X(49, bind, NI, "fpu", "not written yet") \
-    X(50, listen, NI, "fd", "not written yet") \
-    X(51, getsockname, NI, "fpp", "not written yet") \
-    X(52, getpeername, NI, "fpp", "not written yet") \
-    X(53, socketpair, NI, "dddp", "not written yet") \
-    X(54, setsockopt, NI, "fddpu", "not written yet") \
-    X(55, getsockopt, NI, "fddpp", "not written yet") \
-    X(56, clone, NI, "xpppx", "not written yet") \
-    X(57, fork, NI, "", "not written yet") \
-    X(58, vfork, NI, "", "not written yet") \
+    X(41, socket, PARTIAL, "ddd", "AF_UNIX only") \
+    X(42, connect, PARTIAL, "fpu", "AF_UNIX only") \
+    X(43, accept, PARTIAL, "fpp", "AF_UNIX only") \
+    X(44, sendto, PARTIAL, "fpzxpu", "AF_UNIX only") \
+    X(45, recvfrom, PARTIAL, "fpzxpp", "AF_UNIX only") \
+    X(46, sendmsg, PARTIAL, "fpx", "AF_UNIX only") \
+    X(47, recvmsg, PARTIAL, "fpx", "AF_UNIX only") \
+    X(48, shutdown, PARTIAL, "fd", "AF_UNIX only") \
+    X(49, bind, PARTIAL, "fpu", "AF_UNIX only") \
+    X(50, listen, PARTIAL, "fd", "AF_UNIX only") \
+    X(51, getsockname, PARTIAL, "fpp", "AF_UNIX only") \
+    X(52, getpeername, PARTIAL, "fpp", "AF_UNIX only") \
+    X(53, socketpair, PARTIAL, "dddp", "AF_UNIX only") \
+    X(54, setsockopt, PARTIAL, "fddpu", "AF_UNIX only") \
+    X(55, getsockopt, PARTIAL, "fddpp", "AF_UNIX only") \
+    X(56, clone, PARTIAL, "xpppx", "namespaces and CLONE_PIDFD are refused") \
+    X(57, fork, FULL, "", "") \
+    X(58, vfork, FULL, "", "") \
     X(59, execve, NI, "spp", "not written yet") \
-    X(60, exit, NI, "d", "not written yet") \
-    X(61, wait4, NI, "dpxp", "not written yet") \
-    X(62, kill, NI, "dG", "not written yet") \
-    X(63, uname, NI, "p", "not written yet") \
+    X(60, exit, FULL, "d", "") \
+    X(61, wait4, FULL, "dpxp", "") \
+    X(62, kill, FULL, "dG", "") \
+    X(63, uname, FULL, "p", "") \
     X(64, semget, NI, "ddd", "not written yet") \
     X(65, semop, NI, "dpu", "not written yet") \
     X(66, semctl, NI, "dddx", "not written yet") \
@@ -114,59 +114,59 @@
     X(93, fchown, NI, "fuu", "not written yet") \
     X(94, lchown, NI, "suu", "not written yet") \
     X(95, umask, NI, "o", "not written yet") \
-    X(96, gettimeofday, NI, "pp", "not written yet") \
-    X(97, getrlimit, NI, "dp", "not written yet") \
-    X(98, getrusage, NI, "dp", "not written yet") \
-    X(99, sysinfo, NI, "p", "not written yet") \
-    X(100, times, NI, "p", "not written yet") \
+    X(96, gettimeofday, FULL, "pp", "") \
+    X(97, getrlimit, FULL, "dp", "") \
+    X(98, getrusage, PARTIAL, "dp", "no block I/O counts") \
+    X(99, sysinfo, FULL, "p", "") \
+    X(100, times, FULL, "p", "") \
     X(101, ptrace, NI, "ddpp", "not written yet") \
-    X(102, getuid, NI, "", "not written yet") \
-    X(103, syslog, NI, "dpd", "not written yet") \
-    X(104, getgid, NI, "", "not written yet") \
-    X(105, setuid, NI, "u", "not written yet") \
-    X(106, setgid, NI, "u", "not written yet") \
-    X(107, geteuid, NI, "", "not written yet") \
-    X(108, getegid, NI, "", "not written yet") \
-    X(109, setpgid, NI, "dd", "not written yet") \
-    X(110, getppid, NI, "", "not written yet") \
-    X(111, getpgrp, NI, "", "not written yet") \
-    X(112, setsid, NI, "", "not written yet") \
-    X(113, setreuid, NI, "uu", "not written yet") \
-    X(114, setregid, NI, "uu", "not written yet") \
-    X(115, getgroups, NI, "dp", "not written yet") \
-    X(116, setgroups, NI, "dp", "not written yet") \
-    X(117, setresuid, NI, "uuu", "not written yet") \
-    X(118, getresuid, NI, "ppp", "not written yet") \
-    X(119, setresgid, NI, "uuu", "not written yet") \
-    X(120, getresgid, NI, "ppp", "not written yet") \
-    X(121, getpgid, NI, "d", "not written yet") \
-    X(122, setfsuid, NI, "u", "not written yet") \
-    X(123, setfsgid, NI, "u", "not written yet") \
-    X(124, getsid, NI, "d", "not written yet") \
-    X(125, capget, NI, "pp", "not written yet") \
-    X(126, capset, NI, "pp", "not written yet") \
-    X(127, rt_sigpending, NI, "pz", "not written yet") \
-    X(128, rt_sigtimedwait, NI, "pppz", "not written yet") \
-    X(129, rt_sigqueueinfo, NI, "dGp", "not written yet") \
-    X(130, rt_sigsuspend, NI, "pz", "not written yet") \
-    X(131, sigaltstack, NI, "pp", "not written yet") \
+    X(102, getuid, FULL, "", "") \
+    X(103, syslog, PARTIAL, "dpd", "a log of our own, read only") \
+    X(104, getgid, FULL, "", "") \
+    X(105, setuid, FULL, "u", "") \
+    X(106, setgid, FULL, "u", "") \
+    X(107, geteuid, FULL, "", "") \
+    X(108, getegid, FULL, "", "") \
+    X(109, setpgid, FULL, "dd", "") \
+    X(110, getppid, FULL, "", "") \
+    X(111, getpgrp, FULL, "", "") \
+    X(112, setsid, FULL, "", "") \
+    X(113, setreuid, FULL, "uu", "") \
+    X(114, setregid, FULL, "uu", "") \
+    X(115, getgroups, FULL, "dp", "") \
+    X(116, setgroups, FULL, "dp", "") \
+    X(117, setresuid, FULL, "uuu", "") \
+    X(118, getresuid, FULL, "ppp", "") \
+    X(119, setresgid, FULL, "uuu", "") \
+    X(120, getresgid, FULL, "ppp", "") \
+    X(121, getpgid, FULL, "d", "") \
+    X(122, setfsuid, FULL, "u", "") \
+    X(123, setfsgid, FULL, "u", "") \
+    X(124, getsid, FULL, "d", "") \
+    X(125, capget, FULL, "pp", "") \
+    X(126, capset, FULL, "pp", "") \
+    X(127, rt_sigpending, FULL, "pz", "") \
+    X(128, rt_sigtimedwait, FULL, "pppz", "") \
+    X(129, rt_sigqueueinfo, FULL, "dGp", "") \
+    X(130, rt_sigsuspend, FULL, "pz", "") \
+    X(131, sigaltstack, FULL, "pp", "") \
     X(132, utime, NI, "sp", "not written yet") \
     X(133, mknod, NI, "sox", "not written yet") \
     X(134, uselib, REFUSED_ENOSYS, "s", "removed from Linux or never there on x86-64") \
-    X(135, personality, NI, "x", "not written yet") \
+    X(135, personality, PARTIAL, "x", "remembered, not obeyed") \
     X(136, ustat, REFUSED_ENOSYS, "up", "removed from Linux or never there on x86-64") \
     X(137, statfs, NI, "sp", "not written yet") \
     X(138, fstatfs, NI, "fp", "not written yet") \
     X(139, sysfs, REFUSED_ENOSYS, "dxx", "removed from Linux or never there on x86-64") \
-    X(140, getpriority, NI, "dd", "not written yet") \
-    X(141, setpriority, NI, "ddd", "not written yet") \
-    X(142, sched_setparam, NI, "dp", "not written yet") \
-    X(143, sched_getparam, NI, "dp", "not written yet") \
-    X(144, sched_setscheduler, NI, "ddp", "not written yet") \
-    X(145, sched_getscheduler, NI, "d", "not written yet") \
-    X(146, sched_get_priority_max, NI, "d", "not written yet") \
-    X(147, sched_get_priority_min, NI, "d", "not written yet") \
-    X(148, sched_rr_get_interval, NI, "dp", "not written yet") \
+    X(140, getpriority, FULL, "dd", "") \
+    X(141, setpriority, FULL, "ddd", "") \
+    X(142, sched_setparam, PARTIAL, "dp", "remembered, not obeyed") \
+    X(143, sched_getparam, FULL, "dp", "") \
+    X(144, sched_setscheduler, PARTIAL, "ddp", "remembered, not obeyed") \
+    X(145, sched_getscheduler, FULL, "d", "") \
+    X(146, sched_get_priority_max, FULL, "d", "") \
+    X(147, sched_get_priority_min, FULL, "d", "") \
+    X(148, sched_rr_get_interval, FULL, "dp", "") \
     X(149, mlock, NI, "pz", "not written yet") \
     X(150, munlock, NI, "pz", "not written yet") \
     X(151, mlockall, NI, "x", "not written yet") \
@@ -175,10 +175,10 @@
     X(154, modify_ldt, NI, "dpx", "not written yet") \
     X(155, pivot_root, REFUSED_EPERM, "ss", "needs power over the host") \
     X(156, _sysctl, REFUSED_ENOSYS, "p", "removed from Linux or never there on x86-64") \
-    X(157, prctl, NI, "dxxxx", "not written yet") \
-    X(158, arch_prctl, NI, "xx", "not written yet") \
-    X(159, adjtimex, NI, "p", "not written yet") \
-    X(160, setrlimit, NI, "dp", "not written yet") \
+    X(157, prctl, PARTIAL, "dxxxx", "the options that programs use") \
+    X(158, arch_prctl, PARTIAL, "xx", "thread pointer and CPUID only") \
+    X(159, adjtimex, PARTIAL, "p", "read only") \
+    X(160, setrlimit, FULL, "dp", "") \
     X(161, chroot, NI, "s", "not written yet") \
     X(162, sync, NI, "", "not written yet") \
     X(163, acct, REFUSED_EPERM, "s", "needs power over the host") \
@@ -188,8 +188,8 @@
     X(167, swapon, REFUSED_EPERM, "sx", "needs power over the host") \
     X(168, swapoff, REFUSED_EPERM, "s", "needs power over the host") \
     X(169, reboot, REFUSED_EPERM, "xxxp", "needs power over the host") \
-    X(170, sethostname, NI, "su", "not written yet") \
-    X(171, setdomainname, NI, "su", "not written yet") \
+    X(170, sethostname, FULL, "su", "") \
+    X(171, setdomainname, FULL, "su", "") \
     X(172, iopl, REFUSED_EPERM, "d", "needs power over the host") \
     X(173, ioperm, REFUSED_EPERM, "xxd", "needs power over the host") \
     X(174, create_module, REFUSED_ENOSYS, "sz", "removed from Linux or never there on x86-64") \
@@ -204,7 +204,7 @@
     X(183, afs_syscall, REFUSED_ENOSYS, "", "removed from Linux or never there on x86-64") \
     X(184, tuxcall, REFUSED_ENOSYS, "", "removed from Linux or never there on x86-64") \
     X(185, security, REFUSED_ENOSYS, "", "removed from Linux or never there on x86-64") \
-    X(186, gettid, NI, "", "not written yet") \
+    X(186, gettid, FULL, "", "") \
     X(187, readahead, NI, "flz", "not written yet") \
     X(188, setxattr, NI, "sspzx", "not written yet") \
     X(189, lsetxattr, NI, "sspzx", "not written yet") \
@@ -218,11 +218,11 @@
     X(197, removexattr, NI, "ss", "not written yet") \
     X(198, lremovexattr, NI, "ss", "not written yet") \
     X(199, fremovexattr, NI, "fs", "not written yet") \
-    X(200, tkill, NI, "dG", "not written yet") \
-    X(201, time, NI, "p", "not written yet") \
-    X(202, futex, NI, "pduppu", "not written yet") \
-    X(203, sched_setaffinity, NI, "dzp", "not written yet") \
-    X(204, sched_getaffinity, NI, "dzp", "not written yet") \
+    X(200, tkill, FULL, "dG", "") \
+    X(201, time, FULL, "p", "") \
+    X(202, futex, PARTIAL, "pduppu", "no priority inheritance") \
+    X(203, sched_setaffinity, FULL, "dzp", "") \
+    X(204, sched_getaffinity, FULL, "dzp", "") \
     X(205, set_thread_area, REFUSED_ENOSYS, "p", "removed from Linux or never there on x86-64") \
     X(206, io_setup, NI, "up", "not written yet") \
     X(207, io_destroy, NI, "x", "not written yet") \
@@ -236,23 +236,23 @@
     X(215, epoll_wait_old, REFUSED_ENOSYS, "", "removed from Linux or never there on x86-64") \
     X(216, remap_file_pages, NI, "pzxxx", "not written yet") \
     X(217, getdents64, NI, "fpu", "not written yet") \
-    X(218, set_tid_address, NI, "p", "not written yet") \
-    X(219, restart_syscall, NI, "", "not written yet") \
+    X(218, set_tid_address, FULL, "p", "") \
+    X(219, restart_syscall, FULL, "", "") \
     X(220, semtimedop, NI, "dpup", "not written yet") \
     X(221, fadvise64, NI, "flzd", "not written yet") \
-    X(222, timer_create, NI, "dpp", "not written yet") \
-    X(223, timer_settime, NI, "ddpp", "not written yet") \
-    X(224, timer_gettime, NI, "dp", "not written yet") \
-    X(225, timer_getoverrun, NI, "d", "not written yet") \
-    X(226, timer_delete, NI, "d", "not written yet") \
+    X(222, timer_create, PARTIAL, "dpp", "no CPU-time clocks") \
+    X(223, timer_settime, FULL, "ddpp", "") \
+    X(224, timer_gettime, FULL, "dp", "") \
+    X(225, timer_getoverrun, FULL, "d", "") \
+    X(226, timer_delete, FULL, "d", "") \
     X(227, clock_settime, REFUSED_EPERM, "dp", "needs power over the host") \
-    X(228, clock_gettime, NI, "dp", "not written yet") \
-    X(229, clock_getres, NI, "dp", "not written yet") \
-    X(230, clock_nanosleep, NI, "ddpp", "not written yet") \
-    X(231, exit_group, NI, "d", "not written yet") \
+    X(228, clock_gettime, FULL, "dp", "") \
+    X(229, clock_getres, FULL, "dp", "") \
+    X(230, clock_nanosleep, FULL, "ddpp", "") \
+    X(231, exit_group, FULL, "d", "") \
     X(232, epoll_wait, NI, "fpdd", "not written yet") \
     X(233, epoll_ctl, NI, "fdfp", "not written yet") \
-    X(234, tgkill, NI, "ddG", "not written yet") \
+    X(234, tgkill, FULL, "ddG", "") \
     X(235, utimes, NI, "sp", "not written yet") \
     X(236, vserver, REFUSED_ENOSYS, "", "removed from Linux or never there on x86-64") \
     X(237, mbind, NI, "pzdpxx", "not written yet") \
@@ -265,7 +265,7 @@
     X(244, mq_notify, NI, "fp", "not written yet") \
     X(245, mq_getsetattr, NI, "fpp", "not written yet") \
     X(246, kexec_load, REFUSED_EPERM, "xxpx", "needs power over the host") \
-    X(247, waitid, NI, "ddpxp", "not written yet") \
+    X(247, waitid, PARTIAL, "ddpxp", "no P_PIDFD") \
     X(248, add_key, NI, "sspzd", "not written yet") \
     X(249, request_key, NI, "sssd", "not written yet") \
     X(250, keyctl, NI, "dxxxx", "not written yet") \
@@ -290,9 +290,9 @@
     X(269, faccessat, NI, "Fsd", "not written yet") \
     X(270, pselect6, NI, "dppppp", "not written yet") \
     X(271, ppoll, NI, "puppz", "not written yet") \
-    X(272, unshare, NI, "x", "not written yet") \
-    X(273, set_robust_list, NI, "pz", "not written yet") \
-    X(274, get_robust_list, NI, "dpp", "not written yet") \
+    X(272, unshare, PARTIAL, "x", "only files and file system context") \
+    X(273, set_robust_list, FULL, "pz", "") \
+    X(274, get_robust_list, FULL, "dpp", "") \
     X(275, splice, NI, "fpfpzx", "not written yet") \
     X(276, tee, NI, "ffzx", "not written yet") \
     X(277, sync_file_range, NI, "fllx", "not written yet") \
@@ -306,7 +306,7 @@
     X(285, fallocate, NI, "fdll", "not written yet") \
     X(286, timerfd_settime, NI, "fxpp", "not written yet") \
     X(287, timerfd_gettime, NI, "fp", "not written yet") \
-    X(288, accept4, NI, "fppx", "not written yet") \
+    X(288, accept4, PARTIAL, "fppx", "AF_UNIX only") \
     X(289, signalfd4, NI, "fpzx", "not written yet") \
     X(290, eventfd2, NI, "ux", "not written yet") \
     X(291, epoll_create1, NI, "x", "not written yet") \
@@ -315,34 +315,34 @@
     X(294, inotify_init1, NI, "x", "not written yet") \
     X(295, preadv, NI, "fpul", "not written yet") \
     X(296, pwritev, NI, "fpul", "not written yet") \
-    X(297, rt_tgsigqueueinfo, NI, "ddGp", "not written yet") \
+    X(297, rt_tgsigqueueinfo, FULL, "ddGp", "") \
     X(298, perf_event_open, NI, "pddfx", "not written yet") \
-    X(299, recvmmsg, NI, "fpuxp", "not written yet") \
+    X(299, recvmmsg, PARTIAL, "fpuxp", "AF_UNIX only") \
     X(300, fanotify_init, NI, "xx", "not written yet") \
     X(301, fanotify_mark, NI, "fxxFs", "not written yet") \
-    X(302, prlimit64, NI, "ddpp", "not written yet") \
+    X(302, prlimit64, FULL, "ddpp", "") \
     X(303, name_to_handle_at, NI, "Fsppx", "not written yet") \
     X(304, open_by_handle_at, REFUSED_EPERM, "fpx", "needs power over the host") \
-    X(305, clock_adjtime, NI, "dp", "not written yet") \
+    X(305, clock_adjtime, PARTIAL, "dp", "read only") \
     X(306, syncfs, NI, "f", "not written yet") \
-    X(307, sendmmsg, NI, "fpux", "not written yet") \
+    X(307, sendmmsg, PARTIAL, "fpux", "AF_UNIX only") \
     X(308, setns, NI, "fx", "not written yet") \
-    X(309, getcpu, NI, "ppp", "not written yet") \
+    X(309, getcpu, FULL, "ppp", "") \
     X(310, process_vm_readv, NI, "dpupux", "not written yet") \
     X(311, process_vm_writev, NI, "dpupux", "not written yet") \
     X(312, kcmp, NI, "dddxx", "not written yet") \
     X(313, finit_module, REFUSED_EPERM, "fsx", "needs power over the host") \
-    X(314, sched_setattr, NI, "dpx", "not written yet") \
-    X(315, sched_getattr, NI, "dpux", "not written yet") \
+    X(314, sched_setattr, PARTIAL, "dpx", "remembered, not obeyed") \
+    X(315, sched_getattr, FULL, "dpux", "") \
     X(316, renameat2, NI, "FsFsx", "not written yet") \
     X(317, seccomp, NI, "uxp", "not written yet") \
-    X(318, getrandom, NI, "pzx", "not written yet") \
+    X(318, getrandom, FULL, "pzx", "") \
     X(319, memfd_create, NI, "sx", "not written yet") \
     X(320, kexec_file_load, REFUSED_EPERM, "ffxsx", "needs power over the host") \
     X(321, bpf, NI, "dpu", "not written yet") \
     X(322, execveat, NI, "Fsppx", "not written yet") \
     X(323, userfaultfd, NI, "x", "not written yet") \
-    X(324, membarrier, NI, "dxd", "not written yet") \
+    X(324, membarrier, REFUSED_ENOSYS, "dxd", "as Linux without CONFIG_MEMBARRIER") \
     X(325, mlock2, NI, "pzx", "not written yet") \
     X(326, copy_file_range, NI, "fpfpzx", "not written yet") \
     X(327, preadv2, NI, "fpullx", "not written yet") \
@@ -352,7 +352,7 @@
     X(331, pkey_free, NI, "d", "not written yet") \
     X(332, statx, NI, "Fsxxp", "not written yet") \
     X(333, io_pgetevents, NI, "xllppp", "not written yet") \
-    X(334, rseq, NI, "puxx", "not written yet") \
+    X(334, rseq, REFUSED_ENOSYS, "puxx", "as Linux without CONFIG_RSEQ") \
     X(335, uretprobe, REFUSED_ENOSYS, "", "removed from Linux or never there on x86-64") \
     X(424, pidfd_send_signal, NI, "fGpx", "not written yet") \
     X(425, io_uring_setup, NI, "up", "not written yet") \
@@ -365,7 +365,7 @@
     X(432, fsmount, NI, "fxx", "not written yet") \
     X(433, fspick, NI, "Fsx", "not written yet") \
     X(434, pidfd_open, NI, "dx", "not written yet") \
-    X(435, clone3, NI, "pz", "not written yet") \
+    X(435, clone3, PARTIAL, "pz", "namespaces, CLONE_PIDFD, set_tid and cgroup are refused") \
     X(436, close_range, NI, "uux", "not written yet") \
     X(437, openat2, NI, "Fspz", "not written yet") \
     X(438, pidfd_getfd, NI, "fdx", "not written yet") \
