@@ -334,9 +334,11 @@ void dentry_add(struct dentry *d)
 
 void dentry_prime(struct dentry *dir, const char *name, size_t len, struct inode *i)
 {
-    struct dentry *d = dentry_alloc(dir, name, len), *other;
+    struct dentry *other = dentry_lookup_cached(dir, name, len);
+    struct dentry *d = other ? NULL : dentry_alloc(dir, name, len);
 
     if (!d) {
+        dentry_put(other);
         inode_put(i);
         return;
     }

@@ -52,7 +52,7 @@ static int path_attr(int dirfd, uva_t name, u32 lookup, struct attr *a, u64 *dev
     if (err)
         return err;
     err = inode_getattr(p.dentry->inode, a);
-    *dev = p.dentry->inode->sb->dev;
+    *dev = a->dev ? a->dev : p.dentry->inode->sb->dev;
     path_put(&p);
     return err;
 }
@@ -64,7 +64,7 @@ static int fd_attr(int fd, struct attr *a, u64 *dev)
     if (!f)
         return -EBADF;
     int err = inode_getattr(f->inode, a);
-    *dev = f->inode->sb->dev;
+    *dev = a->dev ? a->dev : f->inode->sb->dev;
     file_put(f);
     return err;
 }

@@ -30,6 +30,11 @@ const struct fs_type *fs_nth(unsigned n)
     return n < ntypes ? types[n] : NULL;
 }
 
+u64 super_anon_dev(void)
+{
+    return dev_make(0, __atomic_add_fetch(&last_minor, 1, __ATOMIC_RELAXED));
+}
+
 struct super *super_new(const char *type, const struct super_ops *ops, u64 magic)
 {
     struct super *sb = kzalloc(sizeof(*sb));
@@ -40,7 +45,7 @@ struct super *super_new(const char *type, const struct super_ops *ops, u64 magic
     sb->type = type;
     sb->ops = ops;
     sb->magic = magic;
-    sb->dev = dev_make(0, __atomic_add_fetch(&last_minor, 1, __ATOMIC_RELAXED));
+    sb->dev = super_anon_dev();
     sb->next_ino = 1;
     return sb;
 }

@@ -40,6 +40,7 @@ struct attr {
     u64 ino, size, blocks; /* blocks of 512 bytes */
     u32 mode, nlink, uid, gid;
     u64 rdev;              /* new_encode_dev form */
+    u64 dev;               /* st_dev; 0: the super block's */
     u32 blksize;
     s64 atime, mtime, ctime, btime; /* ns since the epoch */
 };
@@ -244,6 +245,7 @@ u32 vfs_poll(struct vfs_file *f, struct poll_table *pt);
 
 /* ---- super blocks, inodes, dentries: super.c, inode.c, dcache.c ---- */
 
+u64 super_anon_dev(void); /* a device number that nothing else has */
 struct super *super_new(const char *type, const struct super_ops *ops, u64 magic);
 void super_put(struct super *sb);
 struct inode *inode_new(struct super *sb, const struct inode_ops *ops, const struct file_ops *fops,

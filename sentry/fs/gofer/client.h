@@ -10,9 +10,11 @@
 #pragma once
 
 #include "gofer/codec.h"
-#include "sentry/fs/vfs.h"
+#include "sentry/fs/gofer.h"
 
 struct gofer_node;
+
+#define GOFER_DEVS 64
 
 /*
  * A connection; several mounts may share one. Lives for ever. lock guards everything, the message
@@ -39,8 +41,13 @@ struct gofer_tree {
     struct super *sb;
     u32 mount; /* the gofer's index */
     bool readonly;
-    struct spinlock lock; /* nodes */
+    struct spinlock lock; /* nodes, devs */
     struct list *nodes;   /* hash table of gofer_node.hash_link by (dev, ino) */
+    /* Host devices (file systems mounted below the root) and what we call them; [0]: the root's. */
+    struct {
+        u64 host, ours;
+    } devs[GOFER_DEVS];
+    u32 ndevs;
 };
 
 struct gofer_chunk;
@@ -56,7 +63,7 @@ struct gofer_node {
     struct list hash_link;
     u64 dev, ino;
 
-    struct gofer_node *parent; /* held through its inode; NULL: the root, removed, or not needed */
+    struct gofer_node *parent; /* held through its inode; NULL: the root, or removed */
     char *name;                /* name in parent */
     char *link;                /* symbolic links: target, once known */
     u32 fid;
@@ -71,6 +78,7 @@ struct gofer_node {
     struct gofer_chunk **chunks; /* by index of 2 MiB in the file */
     u64 nchunks;                 /* length of that array */
     u32 nvmas;                   /* mappings; pins the chunks */
+    struct inode *top;           /* inode that mappings belong to: an overlay's, or our own */
 };
 
 static inline struct gofer_node *node_of(const struct inode *i)
@@ -109,7 +117,8 @@ extern const struct file_ops gofer_dir_fops, gofer_file_fops;
 
 /*
  * The inode of the file with these attributes, found or made, with a reference; ERR_PTR(-ENOMEM).
- * parent and name (directories) and link (symbolic links) may be NULL when it cannot be one.
+ * parent and name are where it was found (NULL: the root of a mount); link, if known, is the target
+ * of a symbolic link.
  */
 struct inode *gofer_inode(struct gofer_tree *t, const struct gofer_attr *a,
                           struct gofer_node *parent, const char *name, size_t namelen,
@@ -121,8 +130,6 @@ int gofer_setattr(struct inode *i, const struct attr *a, u32 valid);
 /* The host knows the size better than we. */
 void gofer_refresh_size(struct inode *i);
 
-/* A host descriptor for i's data, opened when need be; writable says which. 0 or -errno. */
-int gofer_open(struct inode *i, struct vfs_file *f);
 /* Close what idle files keep open; the node goes. */
 void gofer_file_evict(struct gofer_node *n);
 
@@ -138,4 +145,3 @@ bool gofer_chunk_writable(const struct gofer_chunk *c);
 bool gofer_chunk_make_writable(struct gofer_chunk *c);
 /* Forget all chunks of n (the last reference goes, or the descriptor behind them changes). */
 void gofer_chunks_drop(struct gofer_node *n);
-void gofer_vma_count(struct gofer_node *n, s32 delta);

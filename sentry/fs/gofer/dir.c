@@ -42,7 +42,7 @@ struct found {
     struct gofer_str link;
 };
 
-static int lookup_send(struct inode *dir, struct dentry *d, struct found *f)
+static int lookup_send(struct inode *dir, const char *name, size_t len, struct found *f)
 {
     struct gofer_walk_req req = {.newfid = GOFER_NOFID, .count = 1};
     struct gofer_call c;
@@ -52,7 +52,7 @@ static int lookup_send(struct inode *dir, struct dentry *d, struct found *f)
     if (!err) {
         req.fid = c.dir;
         gofer_call_begin(&c, GOFER_WALK, &req, sizeof(req));
-        put_name(&c, d);
+        gofer_put_str(&c.w, name, len);
         err = gofer_call_send(&c);
     }
     if (!err)
@@ -74,40 +74,52 @@ static int lookup_send(struct inode *dir, struct dentry *d, struct found *f)
     return err;
 }
 
-static int lookup(struct inode *dir, struct dentry *d)
+int gofer_lookup(struct inode *dir, const char *name, size_t len, struct inode **out)
 {
     struct found f = {.link = {NULL, 0}};
+    int err = lookup_send(dir, name, len, &f);
     struct inode *i;
-    int err = lookup_send(dir, d, &f);
 
+    *out = NULL;
     if (err)
         return err == -ENOENT ? 0 : err;
-    i = gofer_inode(tree_of(dir), &f.attr, node_of(dir), d->name, d->name_len, &f.link);
+    i = gofer_inode(tree_of(dir), &f.attr, node_of(dir), name, len, &f.link);
     kfree((char *)f.link.p);
     if (IS_ERR(i))
         return (int)PTR_ERR(i);
-    dentry_instantiate(d, i);
+    *out = i;
     return 0;
+}
+
+static int lookup(struct inode *dir, struct dentry *d)
+{
+    struct inode *i;
+    int err = gofer_lookup(dir, d->name, d->name_len, &i);
+
+    if (!err && i)
+        dentry_instantiate(d, i);
+    return err;
 }
 
 /* ---- listing ---- */
 
-/* An entry's attributes came along: have its name in the cache before anybody asks. */
-static void prime(struct dentry *dir, const struct gofer_attr *a, const struct gofer_str *name)
+static int list_entry(struct inode *dir, struct gofer_lister *l, const struct gofer_dirent *ent,
+                      const struct gofer_attr *attr, const struct gofer_str *name)
 {
-    struct dentry *d = dentry_lookup_cached(dir, name->p, name->len);
-    struct inode *i;
+    struct inode *i = NULL;
+    int err;
 
-    if (d) {
-        dentry_put(d);
-        return;
-    }
-    i = gofer_inode(tree_of(dir->inode), a, node_of(dir->inode), name->p, name->len, NULL);
-    if (!IS_ERR(i))
-        dentry_prime(dir, name->p, name->len, i);
+    if (ent->flags & GOFER_DIRENT_ATTR)
+        i = gofer_inode(tree_of(dir), attr, node_of(dir), name->p, name->len, NULL);
+    if (IS_ERR(i))
+        return (int)PTR_ERR(i);
+    err = l->entry(l, name->p, name->len, ent->ino, ent->type, i);
+    inode_put(i);
+    return err;
 }
 
-static int list_batch(struct dentry *dir, struct dirlist *l, u8 *copy, u64 *cookie, bool *eof)
+/* One message full of entries; copy: a buffer for it. */
+static int list_batch(struct inode *dir, struct gofer_lister *l, u8 *copy, u64 *cookie, bool *eof)
 {
     struct gofer_readdir_req req = {
         .size = GOFER_MSG_MAX, .flags = GOFER_READDIR_ATTR, .cookie = *cookie};
@@ -116,7 +128,7 @@ static int list_batch(struct dentry *dir, struct dirlist *l, u8 *copy, u64 *cook
     struct gofer_attr attr;
     struct gofer_str name;
     u32 pos = 0;
-    int err = begin(dir->inode, &c);
+    int err = begin(dir, &c);
 
     if (!err) {
         req.fid = c.dir;
@@ -132,16 +144,13 @@ static int list_batch(struct dentry *dir, struct dirlist *l, u8 *copy, u64 *cook
         return err;
     *eof = c.m.body.readdir_rep.eof || c.m.count == 0;
     while (!err && gofer_msg_dirent(&c.m, &pos, &ent, &attr, &name)) {
-        err = dirlist_add(l, name.p, name.len, ent.ino, ent.type);
-        if (ent.flags & GOFER_DIRENT_ATTR)
-            prime(dir, &attr, &name);
+        err = list_entry(dir, l, &ent, &attr, &name);
         *cookie = ent.cookie;
     }
     return err;
 }
 
-/* dir->inode->lock is held for read, so that no name changes between the answer and the cache. */
-static int list(struct dentry *dir, struct dirlist *l)
+int gofer_list(struct inode *dir, struct gofer_lister *l)
 {
     u8 *copy = kmalloc(GOFER_MSG_MAX);
     u64 cookie = 0;
@@ -154,9 +163,36 @@ static int list(struct dentry *dir, struct dirlist *l)
     return err;
 }
 
+/* Fills a dirlist, and the cache of names: what is listed is mostly looked at next. */
+struct filler {
+    struct gofer_lister lister;
+    struct dentry *dir;
+    struct dirlist *list;
+};
+
+static int fill_entry(struct gofer_lister *l, const char *name, size_t len, u64 ino, u8 type,
+                      struct inode *i)
+{
+    struct filler *f = container_of(l, struct filler, lister);
+
+    if (i) {
+        inode_get(i);
+        dentry_prime(f->dir, name, len, i);
+    }
+    return dirlist_add(f->list, name, len, ino, type);
+}
+
+/* dir->inode->lock is held for read, so that no name changes between the answer and the cache. */
+static int fill(struct dentry *dir, struct dirlist *l)
+{
+    struct filler f = {.lister = {fill_entry}, .dir = dir, .list = l};
+
+    return gofer_list(dir->inode, &f.lister);
+}
+
 static int readdir(struct vfs_file *f, struct dir_emitter *e)
 {
-    return dirlist_readdir(f, e, list);
+    return dirlist_readdir(f, e, fill);
 }
 
 const struct file_ops gofer_dir_fops = {

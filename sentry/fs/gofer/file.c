@@ -7,7 +7,6 @@
  */
 #include <linux/falloc.h>
 #include "sentry/fs/gofer/client.h"
-#include "sentry/fs/internal.h"
 
 #define COPY_ORDER 5 /* 128 KiB at a time */
 #define COPY_MAX   (PAGE_SIZE << COPY_ORDER)
@@ -72,50 +71,29 @@ void gofer_file_evict(struct gofer_node *n)
     close_host(n);
 }
 
-/* The directory and name by which the file behind d may be opened; the root of a mount has none. */
-static struct gofer_node *place_of(struct dentry *d, char *name)
-{
-    struct gofer_node *dir = NULL;
-
-    dcache_lock_names();
-    if (d->parent != d) {
-        dir = node_of(d->parent->inode);
-        inode_get(dir->inode);
-        memcpy(name, d->name, d->name_len + 1u);
-    } else {
-        name[0] = '\0';
-    }
-    dcache_unlock_names();
-    return dir;
-}
-
 /* Ask the gofer for a descriptor. n->lock held. */
-static int open_host(struct gofer_node *n, struct dentry *d, bool write)
+static int open_host(struct gofer_node *n, bool write)
 {
     struct gofer_open_req req = {.newfid = GOFER_NOFID, .flags = write ? O_RDWR : O_RDONLY};
     struct gofer_call c = {.conn = n->tree->conn, .fd = -1};
-    char name[NAME_MAX + 1];
-    struct gofer_node *dir = place_of(d, name);
     s64 fid;
     int err;
 
     mutex_lock(&c.conn->lock);
-    fid = gofer_node_fid(c.conn, dir ? dir : n);
+    fid = gofer_node_fid(c.conn, n->parent ? n->parent : n);
     err = fid < 0 ? (int)fid : 0;
     if (!err) {
         req.fid = (u32)fid;
         gofer_call_begin(&c, GOFER_OPEN, &req, sizeof(req));
-        gofer_put_str(&c.w, name, strlen(name));
+        gofer_put_str(&c.w, n->name, n->name ? strlen(n->name) : 0);
         err = gofer_call_send(&c);
     }
     if (!err && c.fd < 0)
         err = -EIO;
-    /* The name may have gone to another file: on the host, or by a rename right now. */
+    /* Somebody on the host may have given the name to another file. */
     if (!err && (c.m.body.open_rep.attr.ino != n->ino || c.m.body.open_rep.attr.dev != n->dev))
         err = -ESTALE;
     mutex_unlock(&c.conn->lock);
-    if (dir)
-        inode_put(dir->inode);
     if (err && c.fd >= 0)
         HOSTCALL(HC_FD_CLOSE, (u64)c.fd);
     if (!err)
@@ -123,17 +101,17 @@ static int open_host(struct gofer_node *n, struct dentry *d, bool write)
     return err;
 }
 
-int gofer_open(struct inode *i, struct vfs_file *f)
+int gofer_file_get(struct inode *i, bool write)
 {
     struct gofer_node *n = node_of(i);
-    bool write = f->mode & FMODE_WRITE, unused;
+    bool unused;
     int err = 0;
 
     mutex_lock(&n->lock);
     if (n->opens++ == 0)
         idle_remove(n);
     if (n->host_fd[1] < 0 && n->host_fd[write] < 0)
-        err = open_host(n, f->path.dentry, write);
+        err = open_host(n, write);
     unused = err && --n->opens == 0;
     mutex_unlock(&n->lock);
     if (unused)
@@ -141,18 +119,28 @@ int gofer_open(struct inode *i, struct vfs_file *f)
     return err;
 }
 
-static void release(struct vfs_file *f)
+void gofer_file_put(struct inode *i)
 {
-    struct gofer_node *n = node_of(f->inode);
+    struct gofer_node *n = node_of(i);
     bool last;
 
     mutex_lock(&n->lock);
     last = --n->opens == 0;
-    if (last && f->inode->attr.nlink == 0)
+    if (last && i->attr.nlink == 0)
         close_host(n);
     mutex_unlock(&n->lock);
     if (last)
         idle_add(n);
+}
+
+static int open(struct inode *i, struct vfs_file *f)
+{
+    return gofer_file_get(i, f->mode & FMODE_WRITE);
+}
+
+static void release(struct vfs_file *f)
+{
+    gofer_file_put(f->inode);
 }
 
 /* ---- reading ---- */
@@ -216,9 +204,9 @@ static s64 read_copied(struct gofer_node *n, struct uio *to, u64 pos, u64 want)
     return got;
 }
 
-/* As much as one chunk of the window, or one transfer, has. */
-static s64 read_some(struct gofer_node *n, struct uio *to, u64 pos, u64 want)
+s64 gofer_file_read(struct inode *i, struct uio *to, u64 pos, u64 want)
 {
+    struct gofer_node *n = node_of(i);
     u64 off = pos % WINDOW_CHUNK, moved;
     struct gofer_chunk *c = gofer_chunk_get(n, pos / WINDOW_CHUNK, is_hot(n));
 
@@ -232,7 +220,6 @@ static s64 read_some(struct gofer_node *n, struct uio *to, u64 pos, u64 want)
 
 static s64 read(struct vfs_file *f, struct uio *to, u64 *pos)
 {
-    struct gofer_node *n = node_of(f->inode);
     u64 size = f->inode->attr.size, start = *pos, end;
     s64 got = 0;
 
@@ -240,7 +227,7 @@ static s64 read(struct vfs_file *f, struct uio *to, u64 *pos)
         return 0;
     end = start + MIN(to->left, size - start);
     while (*pos < end) {
-        got = read_some(n, to, *pos, end - *pos);
+        got = gofer_file_read(f->inode, to, *pos, end - *pos);
         if (got <= 0)
             break;
         *pos += (u64)got;
@@ -339,41 +326,53 @@ static int fault_copied(struct gofer_node *n, u64 index, struct fault_page *out)
     return 0;
 }
 
-static int fault(struct vma *vma, u64 index, bool write, struct fault_page *out)
+static int file_fault(struct gofer_node *n, u64 index, bool shared_write, bool write,
+                      struct fault_page *out)
 {
     const u64 per_chunk = WINDOW_CHUNK / PAGE_SIZE;
-    struct gofer_node *n = node_of(vma->file->inode);
     u64 pages = (n->inode->attr.size + PAGE_SIZE - 1) / PAGE_SIZE, in = index % per_chunk;
-    bool shared_write = (vma->flags & VMA_SHARED) && (vma->flags & VMA_MAYWRITE);
     struct gofer_chunk *c;
 
     if (index >= pages)
         return -EFAULT;
     c = gofer_chunk_get(n, index / per_chunk, true);
-    if (c && write && shared_write && !gofer_chunk_make_writable(c)) {
+    if (!c)
+        return shared_write ? -ENOMEM : fault_copied(n, index, out);
+    if (write && shared_write && !gofer_chunk_make_writable(c)) {
         gofer_chunk_put(c);
         return -EFAULT;
     }
-    if (!c)
-        return shared_write ? -ENOMEM : fault_copied(n, index, out);
     *out = (struct fault_page){
         .pa = gofer_chunk_pa(c) + in * PAGE_SIZE,
         .special = true,
         .writable = shared_write && gofer_chunk_writable(c),
         .npages = (u32)MIN(per_chunk - in, pages - index),
+        .nbefore = (u32)in,
     };
     gofer_chunk_put(c); /* stays: the file has a mapping */
     return 0;
 }
 
+int gofer_file_fault(struct inode *i, u64 index, struct fault_page *out)
+{
+    return file_fault(node_of(i), index, false, false, out);
+}
+
+static int fault(struct vma *vma, u64 index, bool write, struct fault_page *out)
+{
+    bool shared_write = (vma->flags & VMA_SHARED) && (vma->flags & VMA_MAYWRITE);
+
+    return file_fault(node_of(vma->file->inode), index, shared_write, write, out);
+}
+
 static void vma_open(struct vma *vma)
 {
-    gofer_vma_count(node_of(vma->file->inode), 1);
+    gofer_vma_count(vma->file->inode, 1);
 }
 
 static void vma_close(struct vma *vma)
 {
-    gofer_vma_count(node_of(vma->file->inode), -1);
+    gofer_vma_count(vma->file->inode, -1);
 }
 
 static const struct vma_ops vma_ops = {.fault = fault, .open = vma_open, .close = vma_close};
@@ -381,7 +380,7 @@ static const struct vma_ops vma_ops = {.fault = fault, .open = vma_open, .close 
 static int mmap(struct vfs_file *f, struct vma *vma)
 {
     vma->ops = &vma_ops;
-    gofer_vma_count(node_of(f->inode), 1);
+    gofer_vma_count(f->inode, 1);
     return 0;
 }
 
@@ -395,7 +394,7 @@ const struct file_ops gofer_file_fops = {
 };
 
 const struct inode_ops gofer_file_iops = {
-    .open = gofer_open,
+    .open = open,
     .setattr = gofer_setattr,
     .evict = gofer_evict,
 };

@@ -33,6 +33,27 @@ static s64 time_ns(struct gofer_time t)
     return t.sec * (s64)NSEC_PER_SEC + t.nsec;
 }
 
+/* The host's device number is none of the application's business; that they differ is. */
+static u64 translate_dev(struct gofer_tree *t, u64 host)
+{
+    u64 ours = super_anon_dev();
+    u32 i;
+
+    spin_lock(&t->lock);
+    for (i = 0; i < t->ndevs && t->devs[i].host != host; i++)
+        ;
+    if (i == GOFER_DEVS)
+        i--; /* more file systems than anybody has: the rest look like one */
+    if (i == t->ndevs) {
+        t->devs[i].host = host;
+        t->devs[i].ours = i ? ours : 0; /* the root's: the super block's */
+        t->ndevs++;
+    }
+    ours = t->devs[i].ours;
+    spin_unlock(&t->lock);
+    return ours;
+}
+
 void gofer_attr_update(struct inode *i, const struct gofer_attr *a)
 {
     i->attr.ino = a->ino;
@@ -107,10 +128,11 @@ static struct inode *inode_make(struct gofer_tree *t, const struct gofer_attr *a
     n->inode = i;
     i->private = n;
     gofer_attr_update(i, a);
+    i->attr.dev = t->ndevs && t->devs[0].host == a->dev ? 0 : translate_dev(t, a->dev);
     return i;
 }
 
-/* Where a node is found again: directories and links always, others where the tree may change. */
+/* Where a node is found again. */
 static int set_place(struct gofer_node *n, struct gofer_node *parent, const char *name, size_t len)
 {
     char *copy = copy_string(name, len);
@@ -140,7 +162,7 @@ struct inode *gofer_inode(struct gofer_tree *t, const struct gofer_attr *a,
     if (!i)
         return ERR_PTR(-ENOMEM);
     n = node_of(i);
-    if (parent && (S_ISDIR(a->mode) || S_ISLNK(a->mode) || !t->readonly))
+    if (parent)
         ok = set_place(n, parent, name, namelen) == 0;
     if (ok && link && link->len)
         ok = (n->link = copy_string(link->p, link->len)) != NULL;

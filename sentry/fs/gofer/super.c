@@ -107,8 +107,6 @@ static struct super *gofer_mount(const char *source, u32 flags, const void *data
     int err;
 
     (void)source;
-    if (!bm)
-        return ERR_PTR(-EPERM); /* only the engine's configuration makes these */
     conn = gofer_conn_get(bm->conn);
     if (IS_ERR(conn))
         return (void *)conn;

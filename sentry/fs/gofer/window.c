@@ -61,10 +61,18 @@ void gofer_chunk_put(struct gofer_chunk *c)
     spin_unlock(&window_lock);
 }
 
-void gofer_vma_count(struct gofer_node *n, s32 delta)
+void gofer_vma_count(struct inode *i, s32 delta)
 {
     spin_lock(&window_lock);
-    n->nvmas += (u32)delta;
+    node_of(i)->nvmas += (u32)delta;
+    spin_unlock(&window_lock);
+}
+
+void gofer_set_top(struct inode *i, struct inode *was, struct inode *now)
+{
+    spin_lock(&window_lock);
+    if (!was || node_of(i)->top == was)
+        node_of(i)->top = now;
     spin_unlock(&window_lock);
 }
 
@@ -235,28 +243,42 @@ void gofer_chunks_drop(struct gofer_node *n)
     n->nchunks = 0;
 }
 
+/* The file of the chunk at pa, and who maps it, with references; false: none. */
+static bool lost_file(pa_t pa, struct inode **i, struct inode **top)
+{
+    struct gofer_chunk *c;
+    bool found = false;
+
+    spin_lock(&window_lock);
+    list_for_each (c, &used, link) {
+        if (gofer_chunk_pa(c) / WINDOW_CHUNK != pa / WINDOW_CHUNK)
+            continue;
+        *i = c->node->inode;
+        *top = c->node->top ? c->node->top : *i;
+        found = ref_get_unless_zero(&(*i)->refs);
+        if (found && !ref_get_unless_zero(&(*top)->refs))
+            *top = NULL;
+        break;
+    }
+    spin_unlock(&window_lock);
+    return found;
+}
+
 /* The host says that the file behind these pages became shorter: whoever touches them gets SIGBUS.
  */
 void gofer_window_lost(pa_t pa, u64 len)
 {
-    struct gofer_chunk *c;
-    struct inode *i = NULL;
-    u64 index = 0;
+    struct inode *i, *top;
 
-    spin_lock(&window_lock);
-    list_for_each (c, &used, link) {
-        if (gofer_chunk_pa(c) / WINDOW_CHUNK == pa / WINDOW_CHUNK &&
-            ref_get_unless_zero(&c->node->inode->refs)) {
-            i = c->node->inode;
-            index = c->index;
-            break;
-        }
-    }
-    spin_unlock(&window_lock);
-    if (!i)
+    (void)len;
+    if (!lost_file(pa, &i, &top))
         return;
     gofer_refresh_size(i);
-    mapping_unmap_range(&i->mapping, index * (WINDOW_CHUNK / PAGE_SIZE),
-                        (index + 1) * (WINDOW_CHUNK / PAGE_SIZE) - 1);
+    if (top) {
+        if (top != i && top->attr.size > i->attr.size)
+            top->attr.size = i->attr.size;
+        mapping_evict_range(&top->mapping, (i->attr.size + PAGE_SIZE - 1) / PAGE_SIZE, U64_MAX);
+        inode_put(top);
+    }
     inode_put(i);
 }
