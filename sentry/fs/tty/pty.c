@@ -3,6 +3,7 @@
  * Pseudo-terminals: pty(7). The slave is a struct tty; the master reads what the slave's side
  * writes and types into its line discipline. devpts shows the slaves.
  */
+#include "sentry/fs/dev/dev.h"
 #include "sentry/fs/tty/tty.h"
 #include "sentry/kernel/task.h"
 
@@ -516,9 +517,26 @@ static struct super *devpts_mount(const char *source, u32 flags, const void *dat
     return devpts;
 }
 
-static const struct fs_type devpts_type = {"devpts", devpts_mount};
+/* /dev/tty: the caller's controlling terminal, whichever it is. */
+static int dev_tty_open(struct inode *ino, struct vfs_file *f)
+{
+    struct tty *t = tty_current_get();
+    int err = t ? tty_open(t, f) : -ENXIO;
+
+    tty_put(t);
+    return err;
+}
+
+static const struct chrdev dev_tty = {
+    .name = "/dev/tty", .major = 5, .minor = 0, .nminors = 1, .open = dev_tty_open};
+static const struct chrdev dev_ptmx = {
+    .name = "/dev/ptmx", .major = 5, .minor = 2, .nminors = 1, .open = ptmx_open};
+
+static const struct fs_type devpts_type = {.name = "devpts", .mount = devpts_mount};
 
 void devpts_init(void)
 {
     fs_register(&devpts_type);
+    chrdev_register(&dev_tty);
+    chrdev_register(&dev_ptmx);
 }
