@@ -2,6 +2,7 @@
 /*
  * Events from the host: one kernel thread waits in HC_EVENT_WAIT and hands out what comes.
  */
+#include "sentry/fs/gofer.h"
 #include "sentry/fs/host/host.h"
 #include "sentry/fs/tty/tty.h"
 #include "sentry/kernel/kernel.h"
@@ -107,6 +108,9 @@ static void dispatch(const struct host_event *e)
     case HOST_EVENT_WINSZ:
         if (console)
             tty_set_winsize(console, &ws);
+        break;
+    case HOST_EVENT_WINDOW:
+        gofer_window_lost(e->a, e->b);
         break;
     case HOST_EVENT_COMMAND:
         if (e->a == HOST_CMD_PS || e->a == HOST_CMD_DUMP_STACKS)
