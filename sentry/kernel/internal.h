@@ -21,18 +21,14 @@ void process_times_locked(struct process *p, u64 *utime, u64 *stime);
 /* Real user id, as in signals that tell of t. */
 u32 task_uid(struct task *t);
 #define TICK_NS 10000000ull /* clock_t of the ABI: 100 a second */
-/* The time since acct_stamp goes to user or kernel time of current. */
+/* Book the time since current was last looked at. */
 static inline void account_user(struct task *t)
 {
-    u64 now = machine_clock_mono();
-    t->utime += now - t->acct_stamp;
-    t->acct_stamp = now;
+    task_account(t, machine_clock_mono(), true);
 }
 static inline void account_kernel(struct task *t)
 {
-    u64 now = machine_clock_mono();
-    t->stime += now - t->acct_stamp;
-    t->acct_stamp = now;
+    task_account(t, machine_clock_mono(), false);
 }
 
 /* ---- pid.c; all but pid_reserve with the tasklist lock held ---- */

@@ -216,6 +216,18 @@ void cred_commit(struct cred *c);                          /* becomes current's;
 bool capable(int cap);                                     /* current, effective */
 bool in_group(const struct cred *c, u32 gid);
 
-/* Accounting of CPU time at the borders of user mode. */
+/*
+ * Accounting of CPU time: the time since acct_stamp becomes user or kernel time of t. The task
+ * loop does it at the borders of user mode, the machine where t stops running, and it sets
+ * acct_stamp where t runs again.
+ */
+static inline void task_account(struct task *t, u64 now, bool user)
+{
+    if (user)
+        t->utime += now - t->acct_stamp;
+    else
+        t->stime += now - t->acct_stamp;
+    t->acct_stamp = now;
+}
 u64 task_cpu_time(const struct task *t);
 u64 rlimit(int which); /* soft limit of current's process */

@@ -47,7 +47,9 @@ int machine_park(u64 deadline)
         return 0;
     }
     balance_sleep(mt);
+    task_account(current, machine_clock_mono(), false);
     r = host_futex_wait(&mt->park, 2, deadline);
+    current->acct_stamp = machine_clock_mono();
     balance_run(mt);
     if (take_token(mt))
         r = 0;

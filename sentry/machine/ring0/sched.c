@@ -50,19 +50,15 @@ void sched_init_cpu(struct percpu *c)
     c->slice_end = c->ktimer_deadline = U64_MAX;
 }
 
-/* Book the time since the last call on the running task. */
-static u64 account(struct percpu *c)
+/* Book the time since the last call on the running task. user: it comes from user mode. */
+static u64 account(struct percpu *c, bool user)
 {
     struct task *t = c->task;
     u64 now = machine_clock_mono(), delta = now > c->runtime ? now - c->runtime : 0;
 
     c->runtime = now;
-    t->acct_stamp = now;
+    task_account(t, now, user);
     t->mthread.vruntime += delta * WEIGHT_NICE_0 / weight_of(t);
-    if (t->mm)
-        t->utime += delta;
-    else
-        t->stime += delta;
     /* alone, it carries the queue's time with it; a lost race with queue_add() does no harm */
     if (t != c->idle && !c->rq.nr)
         c->rq.min_vruntime = MAX(c->rq.min_vruntime, t->mthread.vruntime);
@@ -258,7 +254,7 @@ static void finish_switch(void)
     struct percpu *c = this_cpu();
     struct task *prev = c->prev;
 
-    c->run_start = c->runtime = machine_clock_mono();
+    c->run_start = c->runtime = c->task->acct_stamp = machine_clock_mono();
     c->slice_end = U64_MAX;
     if (c->rq.nr)
         cpu_work_add(c, CPU_SCHED);
@@ -286,7 +282,7 @@ void sched_switch(struct percpu *c, struct task *next)
 
     if (prev == next)
         return;
-    account(c);
+    account(c, false);
     user_save(c);
     next->mthread.cpu = c->cpu;
     /* with a full barrier: machine_kick() reads it after it has set work */
@@ -316,7 +312,7 @@ void sched_preempt(void)
     struct percpu *c = this_cpu();
     struct task *t = c->task;
 
-    account(c);
+    account(c, true);
     t->nivcsw++;
     if (cpu_allowed(t, c->cpu))
         queue_add(c, t);
@@ -371,7 +367,7 @@ void sched_user_check(struct percpu *c)
         c->slice_end = U64_MAX;
         return;
     }
-    now = account(c);
+    now = account(c, true);
     end = c->run_start + SLICE_NS;
     if (now >= end || vruntime + PREEMPT_NS < t->mthread.vruntime) {
         sched_preempt();
@@ -479,7 +475,7 @@ void machine_yield(void)
 
     if (!c->rq.nr)
         return;
-    account(c);
+    account(c, false);
     spin_lock(&c->rq.lock);
     if (!list_empty(&c->rq.tasks)) {
         u64 last = list_last(&c->rq.tasks, struct task, mthread.run_link)->mthread.vruntime;
