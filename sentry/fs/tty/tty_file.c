@@ -76,24 +76,6 @@ struct tty *tty_current_get(void)
     return t;
 }
 
-/* No member of the group has a parent in the same session but another group. Tasklist lock held. */
-static bool pgrp_is_orphaned(int pgrp)
-{
-    struct process *p;
-
-    list_for_each (p, &all_processes, all_link) {
-        if (p->pgrp == pgrp && p->parent && p->parent->sid == p->sid && p->parent->pgrp != pgrp &&
-            p->parent != init_process)
-            return false;
-    }
-    return true;
-}
-
-static bool signal_blocked_or_ignored(int sig)
-{
-    return (current->blocked & SIGBIT(sig)) || current->sighand->action[sig - 1].handler == 1;
-}
-
 /*
  * A background process touches its terminal: 0 to go on, -EIO, or -ERESTARTSYS with the stop signal
  * sent to its group. force: even TOSTOP-less writes (changing settings) count.
@@ -101,19 +83,18 @@ static bool signal_blocked_or_ignored(int sig)
 static int job_control(struct tty *t, int sig)
 {
     struct process *p = current->process;
-    bool background, orphaned;
+    bool background;
     int pgrp;
 
     spin_lock(&tasklist_lock);
     background = p->tty == t && t->pgrp && p->pgrp != t->pgrp;
     pgrp = p->pgrp;
-    orphaned = background && pgrp_is_orphaned(pgrp);
     spin_unlock(&tasklist_lock);
     if (!background)
         return 0;
-    if (signal_blocked_or_ignored(sig))
+    if (signal_ignored_or_blocked(sig))
         return sig == SIGTTIN ? -EIO : 0;
-    if (orphaned)
+    if (current_pgrp_orphaned())
         return -EIO;
     signal_send_pgrp(pgrp, sig, NULL);
     return -ERESTARTSYS;
