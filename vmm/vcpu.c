@@ -186,10 +186,25 @@ static int set_state(struct vcpu *v, unsigned cpu)
     return 0;
 }
 
+/*
+ * Everything in XCR0 that the guest's CPUID offers. bios/ does the same with XSETBV, but emulated AMD-V
+ * runs that instruction without telling KVM, which then takes it back.
+ */
+static int set_xcr0(struct vcpu *v, const struct kvm_cpuid_list *cpuid)
+{
+    struct kvm_xcrs x = {.nr_xcrs = 1};
+
+    for (u32 i = 0; i < cpuid->head.nent; i++)
+        if (cpuid->entries[i].function == 0xd && cpuid->entries[i].index == 0)
+            x.xcrs[0].value = cpuid->entries[i].eax;
+    return !x.xcrs[0].value || ioctl(v->fd, KVM_SET_XCRS, &x) == 0 ? 0 : -errno;
+}
+
 static int create(struct kvm *k, unsigned cpu, unsigned count)
 {
     struct vcpu *v = &vcpus[cpu];
     struct kvm_cpuid_list cpuid;
+    int r;
 
     v->fd = ioctl(k->vm, KVM_CREATE_VCPU, (unsigned long)cpu);
     if (v->fd < 0)
@@ -201,7 +216,8 @@ static int create(struct kvm *k, unsigned cpu, unsigned count)
     if (ioctl(v->fd, KVM_SET_CPUID2, &cpuid) != 0)
         return -errno;
     v->stats_fd = log_enabled(LOG_INFO) ? stats_open(v->fd) : -1;
-    return set_state(v, cpu);
+    r = set_state(v, cpu);
+    return r ? r : set_xcr0(v, &cpuid);
 }
 
 int vcpu_create_all(struct kvm *k, const struct image *img, unsigned count)
