@@ -20,7 +20,7 @@ static void unlink_task(struct task *t)
     struct sighand *s = sighand_lock(t);
 
     list_del(&t->thread_link);
-    sigpending_flush(&t->pending);
+    signal_discard_locked(&t->pending, ~0ull);
     sighand_unlock(s);
     pid_withdraw(t->tid);
     t->state = TASK_DEAD;
