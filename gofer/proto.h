@@ -5,7 +5,7 @@
  * is one datagram of a SOCK_SEQPACKET pair; a reply carries the type and tag of its request.
  *
  * A fid is a number that the client picks and the server binds to a host descriptor: an O_PATH
- * descriptor of a directory (or, of whatever a walk ended at), or the descriptor of an open file.
+ * descriptor of a directory (or of a mount that is a single file), or the descriptor of an open file.
  * Requests name a file as "fid + component"; where the table below says that the component may be
  * empty, an empty one means the fid itself. So files that are only looked at or opened once never
  * cost a fid, and directories are opened and re-walked at the client's leisure: fids are a cache.
@@ -119,9 +119,9 @@ struct gofer_attach_rep {
  * WALK: look up count components one below the other, starting at fid (a directory). The reply has
  * the attributes of each component reached. It stops early, with stop set and without an error, at
  * a component that cannot be found or entered (its errno), or at a symbolic link that is not the
- * last (ELOOP). If the last component reached is a symbolic link its target follows. Only a walk
- * that reached its end binds newfid (unless GOFER_NOFID) and, with GOFER_WALK_OPEN, opens the file
- * if it is a regular one: as OPEN would, but an error of this open is reported in open_err.
+ * last (ELOOP). If the last component reached is a symbolic link its target follows. A walk that
+ * reached its end binds newfid if that end is a directory and, with GOFER_WALK_OPEN, opens it if it
+ * is a regular file: as OPEN would, but an error of this open is reported in open_err.
  */
 #define GOFER_WALK_OPEN 1
 
@@ -134,7 +134,7 @@ struct gofer_walk_req {
 } GOFER_PACKED;
 
 struct gofer_walk_rep {
-    s32 stop; /* 0: all components were reached */
+    s32 stop; /* 0: all components were reached; else a negative errno */
     s32 open_err;
     u16 count;
 } GOFER_PACKED;
