@@ -192,7 +192,7 @@ int confine_process(enum platform p)
         r = empty_root();
     else
         log_line(LOG_WARN, "confine: no namespaces for us on this host (errno %d)", -r);
-    if (r && r != -EPERM && r != -ENOSPC && r != -EINVAL)
+    if (r && r != -EPERM && r != -EACCES && r != -ENOSPC && r != -EINVAL)
         return r;
     if (root)
         become_nobody();
