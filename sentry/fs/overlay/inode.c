@@ -53,8 +53,12 @@ struct inode *overlay_new(struct inode *dir, u32 mode)
         return NULL;
     i->attr.ino += NEW_INODES;
     i->attr.dev = dir->attr.dev;
-    i->attr.nlink = S_ISDIR(mode) ? 2 : 1;
     inode_init_owner(i, dir, mode);
+    if (S_ISDIR(mode)) {
+        i->attr.nlink = 2;
+        i->attr.size = PAGE_SIZE; /* as on a disk */
+        i->attr.blocks = PAGE_SIZE / 512;
+    }
     return i;
 }
 
