@@ -37,7 +37,7 @@ struct futex_bucket {
     struct spinlock lock;
     struct list waiters;
     u64 wakes;    /* calls that woke or moved waiters, even if there were none; atomic */
-    u64 arrivals; /* waiters that queued; lock */
+    u64 arrivals; /* waiters that queued; changed under lock, atomic */
 };
 
 static struct futex_bucket buckets[BUCKETS];
@@ -161,7 +161,7 @@ static int queue_if_equal(struct futex_waiter *w, uva_t addr, u32 val)
         cpu_relax();
     }
     w->bucket = b;
-    b->arrivals++;
+    __atomic_fetch_add(&b->arrivals, 1, __ATOMIC_RELAXED);
     list_add_tail(&b->waiters, &w->link);
     spin_unlock(&b->lock);
     return 0;
@@ -268,7 +268,7 @@ static void move_waiters(struct futex_bucket *from, const struct futex_key *k1,
         __atomic_store_n(&w->bucket, to, __ATOMIC_RELEASE);
         list_add_tail(&to->waiters, &w->link);
     }
-    to->arrivals += (u64)*moved;
+    __atomic_fetch_add(&to->arrivals, (u64)*moved, __ATOMIC_RELAXED);
 }
 
 /* compare: only if *addr1 is val at the moment of the change. */
