@@ -14,6 +14,8 @@ void overlay_fs_init(void);
 /* HOST_EVENT_WINDOW: the file behind this part of the window was truncated on the host. May sleep.
  */
 void gofer_window_lost(pa_t pa, u64 len);
+/* Machine check: the same for every part of the window that the host has not reported yet. */
+void gofer_windows_check(void);
 
 /* ---- for overlays. All may sleep, none with a spinlock held ---- */
 

@@ -3,6 +3,7 @@
  * The life of a user task: user mode until something happens, deal with it, look for work, again.
  * CPU time is accounted at the borders.
  */
+#include "sentry/fs/gofer.h"
 #include "sentry/kernel/internal.h"
 #include "sentry/mm/mm.h"
 #include "sentry/syscall/syscall.h"
@@ -144,11 +145,9 @@ static void exception(const struct trap *trap)
         code = fpu_code(trap->vector);
         addr = r->rip;
         break;
-    case V_MC: /* the host file behind a mapping has become shorter */
-        sig = SIGBUS;
-        code = BUS_ADRERR;
-        addr = trap->addr;
-        break;
+    case V_MC: /* a host file became shorter: its pages go, the instruction is run again and faults */
+        gofer_windows_check();
+        return;
     case V_AC:
         sig = SIGBUS;
         code = BUS_ADRALN;

@@ -264,6 +264,14 @@ static bool lost_file(pa_t pa, struct inode **i, struct inode **top)
     return found;
 }
 
+void gofer_windows_check(void)
+{
+    struct hostcall hc = {.nr = HC_WINDOW_LOST};
+
+    while (host_call(&hc) > 0)
+        gofer_window_lost(hc.out[0], hc.out[1]);
+}
+
 /* The host says that the file behind these pages became shorter: whoever touches them gets SIGBUS.
  */
 void gofer_window_lost(pa_t pa, u64 len)
