@@ -78,13 +78,20 @@ static void chunk_clear(u64 i)
     memset(c, 0, sizeof(*c));
 }
 
+static int unmap_pages(void *at, u64 len)
+{
+    void *p =
+        mmap(at, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+
+    return p == MAP_FAILED ? -errno : 0;
+}
+
 static int unmap_range(u64 first, u64 count)
 {
-    void *p = mmap(host_address(first), count * WINDOW_CHUNK, PROT_NONE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    int r = unmap_pages(host_address(first), count * WINDOW_CHUNK);
 
-    if (p == MAP_FAILED)
-        return -errno;
+    if (r)
+        return r;
     for (u64 i = first; i < first + count; i++)
         chunk_clear(i);
     return 0;
@@ -116,18 +123,20 @@ static int map_range(struct hfile *f, u64 offset, u64 len, u64 first, bool writa
 
     if (fstat(f->fd, &st) != 0)
         return -errno;
-    for (u64 i = first; i < first + count; i++)
-        if (chunks[i].file && unmap_range(i, 1) != 0)
-            return -ENOMEM;
+    /* replaces what is there at once: CPUs of the guest may be using it */
     p = mmap(host_address(first), len, prot, MAP_SHARED | MAP_FIXED, f->fd, (off_t)offset);
     if (p == MAP_FAILED)
         return -errno;
+    if (len % WINDOW_CHUNK && chunks[first + count - 1].len > len % WINDOW_CHUNK)
+        unmap_pages((char *)p + len, WINDOW_CHUNK - len % WINDOW_CHUNK);
     for (u64 i = 0; i < count; i++) {
         struct chunk *c = &chunks[first + i];
         u64 at = offset + i * WINDOW_CHUNK;
         u64 left = len - i * WINDOW_CHUNK;
 
-        c->file = hfile_ref(f);
+        hfile_ref(f);
+        chunk_clear(first + i);
+        c->file = f;
         c->offset = at;
         c->len = (u32)(left < WINDOW_CHUNK ? left : WINDOW_CHUNK);
         c->writable = writable;

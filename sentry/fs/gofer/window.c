@@ -243,11 +243,10 @@ void gofer_chunks_drop(struct gofer_node *n)
     n->nchunks = 0;
 }
 
-/* The file of the chunk at pa, and who maps it, with references; false: none. */
-static bool lost_file(pa_t pa, struct inode **i, struct inode **top)
+/* The chunk at pa, its file, and who maps it, with references; NULL: none. */
+static struct gofer_chunk *lost_chunk(pa_t pa, struct inode **i, struct inode **top)
 {
-    struct gofer_chunk *c;
-    bool found = false;
+    struct gofer_chunk *c, *found = NULL;
 
     spin_lock(&window_lock);
     list_for_each (c, &used, link) {
@@ -255,9 +254,12 @@ static bool lost_file(pa_t pa, struct inode **i, struct inode **top)
             continue;
         *i = c->node->inode;
         *top = c->node->top ? c->node->top : *i;
-        found = ref_get_unless_zero(&(*i)->refs);
-        if (found && !ref_get_unless_zero(&(*top)->refs))
+        if (!ref_get_unless_zero(&(*i)->refs))
+            break;
+        if (!ref_get_unless_zero(&(*top)->refs))
             *top = NULL;
+        c->users++;
+        found = c;
         break;
     }
     spin_unlock(&window_lock);
@@ -277,9 +279,10 @@ void gofer_windows_check(void)
 void gofer_window_lost(pa_t pa, u64 len)
 {
     struct inode *i, *top;
+    struct gofer_chunk *c = lost_chunk(pa, &i, &top);
 
     (void)len;
-    if (!lost_file(pa, &i, &top))
+    if (!c)
         return;
     gofer_refresh_size(i);
     if (top) {
@@ -288,5 +291,11 @@ void gofer_window_lost(pa_t pa, u64 len)
         mapping_evict_range(&top->mapping, (i->attr.size + PAGE_SIZE - 1) / PAGE_SIZE, U64_MAX);
         inode_put(top);
     }
+    /* The host has put zero pages there; map the file again, for the day it grows. */
+    mutex_lock(&c->node->lock);
+    if (map_at(c, c->node, c->index, c->writable))
+        log_debug("gofer: cannot map a truncated file again");
+    mutex_unlock(&c->node->lock);
+    gofer_chunk_put(c);
     inode_put(i);
 }
