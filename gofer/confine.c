@@ -41,7 +41,7 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-int confine_process(struct server *s, u32 *nofile)
+int gofer_confine(struct server *s, u32 *nofile)
 {
     struct rlimit rl;
 

@@ -149,7 +149,7 @@ int gofer_main(const struct gofer_config *cfg)
 
     err = allocate(&s);
     if (!err)
-        err = confine_process(&s, &nofile);
+        err = gofer_confine(&s, &nofile);
     if (!err)
         err = confine_mounts(&s);
     if (!err)

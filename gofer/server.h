@@ -106,7 +106,7 @@ GOFER_OPS(GOFER_HANDLER)
 /* ---- confine.c, mounts.c, seccomp.c: 0 or -errno, after a message ---- */
 
 /* Close what is not ours, leave the session, raise the descriptor limit (result in *nofile). */
-int confine_process(struct server *s, u32 *nofile);
+int gofer_confine(struct server *s, u32 *nofile);
 /* Own namespaces, and in them nothing but the mounts; fills s->roots. */
 int confine_mounts(struct server *s);
 /* Capabilities, no_new_privs, seccomp. Nothing but serving works after this. */

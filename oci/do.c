@@ -60,7 +60,7 @@ int command_do(int argc, char **argv)
     struct launch l;
     int first, n;
 
-    first = options_parse(argc, argv, options, "runsc do [flags] command [arguments]");
+    first = flags_parse(argc, argv, options, "runsc do [flags] command [arguments]");
     if (first < 0)
         return first == -2 ? 0 : STATUS_FAILED;
     if (first >= argc)

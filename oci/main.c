@@ -120,7 +120,7 @@ static int command_help(int argc, char **argv)
 
 static int command_flags(int argc, char **argv)
 {
-    options_print(global_options);
+    flags_print(global_options);
     return 0;
 }
 
@@ -134,7 +134,7 @@ int main(int argc, char **argv)
 {
     int first;
 
-    first = options_parse(argc, argv, global_options, "runsc [flags] command [arguments]");
+    first = flags_parse(argc, argv, global_options, "runsc [flags] command [arguments]");
     if (first == -2)
         return 0;
     if (first < 0)

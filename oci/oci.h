@@ -11,7 +11,7 @@
 /* Exit status of runsc itself when it could not do what it was asked. */
 #define STATUS_FAILED 128
 
-/* ---- flags: options.c. Go style: -name and --name, =value or the next word; booleans also bare
+/* ---- flags: flags.c. Go style: -name and --name, =value or the next word; booleans also bare
  * ---- */
 
 enum option_type { OPTION_BOOL, OPTION_STRING, OPTION_LIST, OPTION_UINT };
@@ -36,8 +36,8 @@ struct option {
  * message
  * (-2 when help was asked for and printed). The table ends with an entry without a name.
  */
-int options_parse(int argc, char **argv, const struct option *table, const char *usage);
-void options_print(const struct option *table);
+int flags_parse(int argc, char **argv, const struct option *table, const char *usage);
+void flags_print(const struct option *table);
 
 /* Global flags; set once by main(). */
 struct global_flags {

@@ -34,7 +34,7 @@ int command_run(int argc, char **argv)
     struct launch l;
     int first, status;
 
-    first = options_parse(argc, argv, options, "runsc run [--bundle DIR] ID");
+    first = flags_parse(argc, argv, options, "runsc run [--bundle DIR] ID");
     if (first < 0)
         return first == -2 ? 0 : STATUS_FAILED;
     if (first + 1 != argc)

@@ -87,7 +87,7 @@ int command_spec(int argc, char **argv)
     int first, status = 0;
 
     first =
-        options_parse(argc, argv, options, "runsc spec [--bundle DIR] [--cwd DIR] [-- command...]");
+        flags_parse(argc, argv, options, "runsc spec [--bundle DIR] [--cwd DIR] [-- command...]");
     if (first < 0)
         return first == -2 ? 0 : STATUS_FAILED;
     snprintf(path, sizeof(path), "%s/config.json", args.bundle);

@@ -93,7 +93,7 @@ int help_syscalls(int argc, char **argv)
         {"format", OPTION_STRING, &format, "how to print it", formats},
         {0},
     };
-    int first = options_parse(argc, argv, options, "runsc help syscalls [-format FORMAT]");
+    int first = flags_parse(argc, argv, options, "runsc help syscalls [-format FORMAT]");
 
     if (first < 0)
         return first == -2 ? 0 : STATUS_FAILED;

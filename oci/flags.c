@@ -118,7 +118,7 @@ static int set(const struct option *o, const char *value)
     return -1;
 }
 
-void options_print(const struct option *table)
+void flags_print(const struct option *table)
 {
     for (; table->name; table++) {
         if (!table->help)
@@ -131,7 +131,7 @@ void options_print(const struct option *table)
     }
 }
 
-int options_parse(int argc, char **argv, const struct option *table, const char *usage)
+int flags_parse(int argc, char **argv, const struct option *table, const char *usage)
 {
     int i;
 
@@ -145,7 +145,7 @@ int options_parse(int argc, char **argv, const struct option *table, const char 
             return i + 1; /* "--" */
         if (!strcmp(name, "help") || !strcmp(name, "h")) {
             printf("usage: %s\n", usage);
-            options_print(table);
+            flags_print(table);
             return -2;
         }
         o = find(table, name, len);
