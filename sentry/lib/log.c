@@ -35,7 +35,9 @@ void log_write(enum log_level level, const char *fmt, ...)
     va_start(ap, fmt);
     n = vsnprintf_(log_line, LOG_LINE, fmt, ap);
     va_end(ap);
-    log_flush(level, MIN((size_t)n, (size_t)LOG_LINE - 1));
+    n = MIN(n, LOG_LINE - 2);
+    log_line[n++] = '\n';
+    log_flush(level, (size_t)n);
 out:
     spin_unlock(&log_lock);
 }

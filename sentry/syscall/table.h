@@ -18,47 +18,47 @@
 
 /* clang-format off */
 #define SYSCALL_TABLE(X) \
-    X(0, read, NI, "fpz", "not written yet") \
-    X(1, write, NI, "fpz", "not written yet") \
-    X(2, open, NI, "sxo", "not written yet") \
-    X(3, close, NI, "f", "not written yet") \
-    X(4, stat, NI, "sp", "not written yet") \
-    X(5, fstat, NI, "fp", "not written yet") \
-    X(6, lstat, NI, "sp", "not written yet") \
-    X(7, poll, NI, "pud", "not written yet") \
-    X(8, lseek, NI, "fld", "not written yet") \
-    X(9, mmap, NI, "pzxxfX", "not written yet") \
-    X(10, mprotect, NI, "pzx", "not written yet") \
-    X(11, munmap, NI, "pz", "not written yet") \
-    X(12, brk, NI, "p", "not written yet") \
+    X(0, read, FULL, "fpz", "") \
+    X(1, write, FULL, "fpz", "") \
+    X(2, open, FULL, "sxo", "") \
+    X(3, close, FULL, "f", "") \
+    X(4, stat, FULL, "sp", "") \
+    X(5, fstat, FULL, "fp", "") \
+    X(6, lstat, FULL, "sp", "") \
+    X(7, poll, FULL, "pud", "") \
+    X(8, lseek, FULL, "fld", "") \
+    X(9, mmap, FULL, "pzxxfX", "") \
+    X(10, mprotect, FULL, "pzx", "") \
+    X(11, munmap, FULL, "pz", "") \
+    X(12, brk, FULL, "p", "") \
     X(13, rt_sigaction, FULL, "Gppz", "") \
     X(14, rt_sigprocmask, FULL, "dppz", "") \
     X(15, rt_sigreturn, FULL, "", "") \
-    X(16, ioctl, NI, "fxx", "not written yet") \
-    X(17, pread64, NI, "fpzl", "not written yet") \
-    X(18, pwrite64, NI, "fpzl", "not written yet") \
-    X(19, readv, NI, "fpu", "not written yet") \
-    X(20, writev, NI, "fpu", "not written yet") \
-    X(21, access, NI, "sd", "not written yet") \
-    X(22, pipe, NI, "p", "not written yet") \
-    X(23, select, NI, "dpppp", "not written yet") \
+    X(16, ioctl, FULL, "fxx", "") \
+    X(17, pread64, FULL, "fpzl", "") \
+    X(18, pwrite64, FULL, "fpzl", "") \
+    X(19, readv, FULL, "fpu", "") \
+    X(20, writev, FULL, "fpu", "") \
+    X(21, access, FULL, "sd", "") \
+    X(22, pipe, FULL, "p", "") \
+    X(23, select, FULL, "dpppp", "") \
     X(24, sched_yield, FULL, "", "") \
-    X(25, mremap, NI, "pzzxp", "not written yet") \
-    X(26, msync, NI, "pzd", "not written yet") \
-    X(27, mincore, NI, "pzp", "not written yet") \
-    X(28, madvise, NI, "pzd", "not written yet") \
+    X(25, mremap, FULL, "pzzxp", "") \
+    X(26, msync, FULL, "pzd", "") \
+    X(27, mincore, FULL, "pzp", "") \
+    X(28, madvise, FULL, "pzd", "") \
     X(29, shmget, NI, "dzd", "not written yet") \
     X(30, shmat, NI, "dpd", "not written yet") \
     X(31, shmctl, NI, "ddp", "not written yet") \
-    X(32, dup, NI, "f", "not written yet") \
-    X(33, dup2, NI, "fd", "not written yet") \
+    X(32, dup, FULL, "f", "") \
+    X(33, dup2, FULL, "fd", "") \
     X(34, pause, FULL, "", "") \
     X(35, nanosleep, FULL, "pp", "") \
     X(36, getitimer, FULL, "dp", "") \
     X(37, alarm, FULL, "u", "") \
     X(38, setitimer, FULL, "dpp", "") \
     X(39, getpid, FULL, "", "") \
-    X(40, sendfile, NI, "ffpz", "not written yet") \
+    X(40, sendfile, FULL, "ffpz", "") \
     X(41, socket, PARTIAL, "ddd", "AF_UNIX only") \
     X(42, connect, PARTIAL, "fpu", "AF_UNIX only") \
     X(43, accept, PARTIAL, "fpp", "AF_UNIX only") \
@@ -77,7 +77,7 @@
     X(56, clone, PARTIAL, "xpppx", "namespaces and CLONE_PIDFD are refused") \
     X(57, fork, FULL, "", "") \
     X(58, vfork, FULL, "", "") \
-    X(59, execve, NI, "spp", "not written yet") \
+    X(59, execve, FULL, "spp", "") \
     X(60, exit, FULL, "d", "") \
     X(61, wait4, FULL, "dpxp", "") \
     X(62, kill, FULL, "dG", "") \
@@ -90,30 +90,30 @@
     X(69, msgsnd, NI, "dpzd", "not written yet") \
     X(70, msgrcv, NI, "dpzld", "not written yet") \
     X(71, msgctl, NI, "ddp", "not written yet") \
-    X(72, fcntl, NI, "fdx", "not written yet") \
-    X(73, flock, NI, "fd", "not written yet") \
-    X(74, fsync, NI, "f", "not written yet") \
-    X(75, fdatasync, NI, "f", "not written yet") \
-    X(76, truncate, NI, "sl", "not written yet") \
-    X(77, ftruncate, NI, "fl", "not written yet") \
-    X(78, getdents, NI, "fpu", "not written yet") \
-    X(79, getcwd, NI, "pz", "not written yet") \
-    X(80, chdir, NI, "s", "not written yet") \
-    X(81, fchdir, NI, "f", "not written yet") \
-    X(82, rename, NI, "ss", "not written yet") \
-    X(83, mkdir, NI, "so", "not written yet") \
-    X(84, rmdir, NI, "s", "not written yet") \
-    X(85, creat, NI, "so", "not written yet") \
-    X(86, link, NI, "ss", "not written yet") \
-    X(87, unlink, NI, "s", "not written yet") \
-    X(88, symlink, NI, "ss", "not written yet") \
-    X(89, readlink, NI, "spz", "not written yet") \
-    X(90, chmod, NI, "so", "not written yet") \
-    X(91, fchmod, NI, "fo", "not written yet") \
-    X(92, chown, NI, "suu", "not written yet") \
-    X(93, fchown, NI, "fuu", "not written yet") \
-    X(94, lchown, NI, "suu", "not written yet") \
-    X(95, umask, NI, "o", "not written yet") \
+    X(72, fcntl, FULL, "fdx", "") \
+    X(73, flock, FULL, "fd", "") \
+    X(74, fsync, FULL, "f", "") \
+    X(75, fdatasync, FULL, "f", "") \
+    X(76, truncate, FULL, "sl", "") \
+    X(77, ftruncate, FULL, "fl", "") \
+    X(78, getdents, FULL, "fpu", "") \
+    X(79, getcwd, FULL, "pz", "") \
+    X(80, chdir, FULL, "s", "") \
+    X(81, fchdir, FULL, "f", "") \
+    X(82, rename, FULL, "ss", "") \
+    X(83, mkdir, FULL, "so", "") \
+    X(84, rmdir, FULL, "s", "") \
+    X(85, creat, FULL, "so", "") \
+    X(86, link, FULL, "ss", "") \
+    X(87, unlink, FULL, "s", "") \
+    X(88, symlink, FULL, "ss", "") \
+    X(89, readlink, FULL, "spz", "") \
+    X(90, chmod, FULL, "so", "") \
+    X(91, fchmod, FULL, "fo", "") \
+    X(92, chown, FULL, "suu", "") \
+    X(93, fchown, FULL, "fuu", "") \
+    X(94, lchown, FULL, "suu", "") \
+    X(95, umask, FULL, "o", "") \
     X(96, gettimeofday, FULL, "pp", "") \
     X(97, getrlimit, FULL, "dp", "") \
     X(98, getrusage, PARTIAL, "dp", "no block I/O counts") \
@@ -150,13 +150,13 @@
     X(129, rt_sigqueueinfo, FULL, "dGp", "") \
     X(130, rt_sigsuspend, FULL, "pz", "") \
     X(131, sigaltstack, FULL, "pp", "") \
-    X(132, utime, NI, "sp", "not written yet") \
-    X(133, mknod, NI, "sox", "not written yet") \
+    X(132, utime, FULL, "sp", "") \
+    X(133, mknod, FULL, "sox", "") \
     X(134, uselib, REFUSED_ENOSYS, "s", "removed from Linux or never there on x86-64") \
     X(135, personality, PARTIAL, "x", "remembered, not obeyed") \
     X(136, ustat, REFUSED_ENOSYS, "up", "removed from Linux or never there on x86-64") \
-    X(137, statfs, NI, "sp", "not written yet") \
-    X(138, fstatfs, NI, "fp", "not written yet") \
+    X(137, statfs, FULL, "sp", "") \
+    X(138, fstatfs, FULL, "fp", "") \
     X(139, sysfs, REFUSED_ENOSYS, "dxx", "removed from Linux or never there on x86-64") \
     X(140, getpriority, FULL, "dd", "") \
     X(141, setpriority, FULL, "ddd", "") \
@@ -167,10 +167,10 @@
     X(146, sched_get_priority_max, FULL, "d", "") \
     X(147, sched_get_priority_min, FULL, "d", "") \
     X(148, sched_rr_get_interval, FULL, "dp", "") \
-    X(149, mlock, NI, "pz", "not written yet") \
-    X(150, munlock, NI, "pz", "not written yet") \
-    X(151, mlockall, NI, "x", "not written yet") \
-    X(152, munlockall, NI, "", "not written yet") \
+    X(149, mlock, FULL, "pz", "") \
+    X(150, munlock, FULL, "pz", "") \
+    X(151, mlockall, FULL, "x", "") \
+    X(152, munlockall, FULL, "", "") \
     X(153, vhangup, REFUSED_EPERM, "", "needs power over the host") \
     X(154, modify_ldt, NI, "dpx", "not written yet") \
     X(155, pivot_root, REFUSED_EPERM, "ss", "needs power over the host") \
@@ -179,12 +179,12 @@
     X(158, arch_prctl, PARTIAL, "xx", "thread pointer and CPUID only") \
     X(159, adjtimex, PARTIAL, "p", "read only") \
     X(160, setrlimit, FULL, "dp", "") \
-    X(161, chroot, NI, "s", "not written yet") \
-    X(162, sync, NI, "", "not written yet") \
+    X(161, chroot, FULL, "s", "") \
+    X(162, sync, FULL, "", "") \
     X(163, acct, REFUSED_EPERM, "s", "needs power over the host") \
     X(164, settimeofday, REFUSED_EPERM, "pp", "needs power over the host") \
-    X(165, mount, NI, "sssxp", "not written yet") \
-    X(166, umount2, NI, "sx", "not written yet") \
+    X(165, mount, FULL, "sssxp", "") \
+    X(166, umount2, FULL, "sx", "") \
     X(167, swapon, REFUSED_EPERM, "sx", "needs power over the host") \
     X(168, swapoff, REFUSED_EPERM, "s", "needs power over the host") \
     X(169, reboot, REFUSED_EPERM, "xxxp", "needs power over the host") \
@@ -205,19 +205,19 @@
     X(184, tuxcall, REFUSED_ENOSYS, "", "removed from Linux or never there on x86-64") \
     X(185, security, REFUSED_ENOSYS, "", "removed from Linux or never there on x86-64") \
     X(186, gettid, FULL, "", "") \
-    X(187, readahead, NI, "flz", "not written yet") \
-    X(188, setxattr, NI, "sspzx", "not written yet") \
-    X(189, lsetxattr, NI, "sspzx", "not written yet") \
-    X(190, fsetxattr, NI, "fspzx", "not written yet") \
-    X(191, getxattr, NI, "sspz", "not written yet") \
-    X(192, lgetxattr, NI, "sspz", "not written yet") \
-    X(193, fgetxattr, NI, "fspz", "not written yet") \
-    X(194, listxattr, NI, "spz", "not written yet") \
-    X(195, llistxattr, NI, "spz", "not written yet") \
-    X(196, flistxattr, NI, "fpz", "not written yet") \
-    X(197, removexattr, NI, "ss", "not written yet") \
-    X(198, lremovexattr, NI, "ss", "not written yet") \
-    X(199, fremovexattr, NI, "fs", "not written yet") \
+    X(187, readahead, FULL, "flz", "") \
+    X(188, setxattr, FULL, "sspzx", "") \
+    X(189, lsetxattr, FULL, "sspzx", "") \
+    X(190, fsetxattr, FULL, "fspzx", "") \
+    X(191, getxattr, FULL, "sspz", "") \
+    X(192, lgetxattr, FULL, "sspz", "") \
+    X(193, fgetxattr, FULL, "fspz", "") \
+    X(194, listxattr, FULL, "spz", "") \
+    X(195, llistxattr, FULL, "spz", "") \
+    X(196, flistxattr, FULL, "fpz", "") \
+    X(197, removexattr, FULL, "ss", "") \
+    X(198, lremovexattr, FULL, "ss", "") \
+    X(199, fremovexattr, FULL, "fs", "") \
     X(200, tkill, FULL, "dG", "") \
     X(201, time, FULL, "p", "") \
     X(202, futex, PARTIAL, "pduppu", "no priority inheritance") \
@@ -231,15 +231,15 @@
     X(210, io_cancel, NI, "xpp", "not written yet") \
     X(211, get_thread_area, REFUSED_ENOSYS, "p", "removed from Linux or never there on x86-64") \
     X(212, lookup_dcookie, REFUSED_ENOSYS, "xpz", "removed from Linux or never there on x86-64") \
-    X(213, epoll_create, NI, "d", "not written yet") \
+    X(213, epoll_create, FULL, "d", "") \
     X(214, epoll_ctl_old, REFUSED_ENOSYS, "", "removed from Linux or never there on x86-64") \
     X(215, epoll_wait_old, REFUSED_ENOSYS, "", "removed from Linux or never there on x86-64") \
     X(216, remap_file_pages, NI, "pzxxx", "not written yet") \
-    X(217, getdents64, NI, "fpu", "not written yet") \
+    X(217, getdents64, FULL, "fpu", "") \
     X(218, set_tid_address, FULL, "p", "") \
     X(219, restart_syscall, FULL, "", "") \
     X(220, semtimedop, NI, "dpup", "not written yet") \
-    X(221, fadvise64, NI, "flzd", "not written yet") \
+    X(221, fadvise64, FULL, "flzd", "") \
     X(222, timer_create, PARTIAL, "dpp", "no CPU-time clocks") \
     X(223, timer_settime, FULL, "ddpp", "") \
     X(224, timer_gettime, FULL, "dp", "") \
@@ -250,10 +250,10 @@
     X(229, clock_getres, FULL, "dp", "") \
     X(230, clock_nanosleep, FULL, "ddpp", "") \
     X(231, exit_group, FULL, "d", "") \
-    X(232, epoll_wait, NI, "fpdd", "not written yet") \
-    X(233, epoll_ctl, NI, "fdfp", "not written yet") \
+    X(232, epoll_wait, FULL, "fpdd", "") \
+    X(233, epoll_ctl, FULL, "fdfp", "") \
     X(234, tgkill, FULL, "ddG", "") \
-    X(235, utimes, NI, "sp", "not written yet") \
+    X(235, utimes, FULL, "sp", "") \
     X(236, vserver, REFUSED_ENOSYS, "", "removed from Linux or never there on x86-64") \
     X(237, mbind, NI, "pzdpxx", "not written yet") \
     X(238, set_mempolicy, NI, "dpx", "not written yet") \
@@ -275,46 +275,46 @@
     X(254, inotify_add_watch, NI, "fsx", "not written yet") \
     X(255, inotify_rm_watch, NI, "fd", "not written yet") \
     X(256, migrate_pages, NI, "dxpp", "not written yet") \
-    X(257, openat, NI, "Fsxo", "not written yet") \
-    X(258, mkdirat, NI, "Fso", "not written yet") \
-    X(259, mknodat, NI, "Fsox", "not written yet") \
-    X(260, fchownat, NI, "Fsuux", "not written yet") \
-    X(261, futimesat, NI, "Fsp", "not written yet") \
-    X(262, newfstatat, NI, "Fspx", "not written yet") \
-    X(263, unlinkat, NI, "Fsx", "not written yet") \
-    X(264, renameat, NI, "FsFs", "not written yet") \
-    X(265, linkat, NI, "FsFsx", "not written yet") \
-    X(266, symlinkat, NI, "sFs", "not written yet") \
-    X(267, readlinkat, NI, "Fspz", "not written yet") \
-    X(268, fchmodat, NI, "Fso", "not written yet") \
-    X(269, faccessat, NI, "Fsd", "not written yet") \
-    X(270, pselect6, NI, "dppppp", "not written yet") \
-    X(271, ppoll, NI, "puppz", "not written yet") \
+    X(257, openat, FULL, "Fsxo", "") \
+    X(258, mkdirat, FULL, "Fso", "") \
+    X(259, mknodat, FULL, "Fsox", "") \
+    X(260, fchownat, FULL, "Fsuux", "") \
+    X(261, futimesat, FULL, "Fsp", "") \
+    X(262, newfstatat, FULL, "Fspx", "") \
+    X(263, unlinkat, FULL, "Fsx", "") \
+    X(264, renameat, FULL, "FsFs", "") \
+    X(265, linkat, FULL, "FsFsx", "") \
+    X(266, symlinkat, FULL, "sFs", "") \
+    X(267, readlinkat, FULL, "Fspz", "") \
+    X(268, fchmodat, FULL, "Fso", "") \
+    X(269, faccessat, FULL, "Fsd", "") \
+    X(270, pselect6, FULL, "dppppp", "") \
+    X(271, ppoll, FULL, "puppz", "") \
     X(272, unshare, PARTIAL, "x", "only files and file system context") \
     X(273, set_robust_list, FULL, "pz", "") \
     X(274, get_robust_list, FULL, "dpp", "") \
     X(275, splice, NI, "fpfpzx", "not written yet") \
     X(276, tee, NI, "ffzx", "not written yet") \
-    X(277, sync_file_range, NI, "fllx", "not written yet") \
+    X(277, sync_file_range, FULL, "fllx", "") \
     X(278, vmsplice, NI, "fpux", "not written yet") \
     X(279, move_pages, NI, "dxpppx", "not written yet") \
-    X(280, utimensat, NI, "Fspx", "not written yet") \
-    X(281, epoll_pwait, NI, "fpddpz", "not written yet") \
-    X(282, signalfd, NI, "fpz", "not written yet") \
-    X(283, timerfd_create, NI, "dx", "not written yet") \
-    X(284, eventfd, NI, "u", "not written yet") \
-    X(285, fallocate, NI, "fdll", "not written yet") \
-    X(286, timerfd_settime, NI, "fxpp", "not written yet") \
-    X(287, timerfd_gettime, NI, "fp", "not written yet") \
+    X(280, utimensat, FULL, "Fspx", "") \
+    X(281, epoll_pwait, FULL, "fpddpz", "") \
+    X(282, signalfd, FULL, "fpz", "") \
+    X(283, timerfd_create, FULL, "dx", "") \
+    X(284, eventfd, FULL, "u", "") \
+    X(285, fallocate, FULL, "fdll", "") \
+    X(286, timerfd_settime, FULL, "fxpp", "") \
+    X(287, timerfd_gettime, FULL, "fp", "") \
     X(288, accept4, PARTIAL, "fppx", "AF_UNIX only") \
-    X(289, signalfd4, NI, "fpzx", "not written yet") \
-    X(290, eventfd2, NI, "ux", "not written yet") \
-    X(291, epoll_create1, NI, "x", "not written yet") \
-    X(292, dup3, NI, "ffx", "not written yet") \
-    X(293, pipe2, NI, "px", "not written yet") \
+    X(289, signalfd4, FULL, "fpzx", "") \
+    X(290, eventfd2, FULL, "ux", "") \
+    X(291, epoll_create1, FULL, "x", "") \
+    X(292, dup3, FULL, "ffx", "") \
+    X(293, pipe2, FULL, "px", "") \
     X(294, inotify_init1, NI, "x", "not written yet") \
-    X(295, preadv, NI, "fpul", "not written yet") \
-    X(296, pwritev, NI, "fpul", "not written yet") \
+    X(295, preadv, FULL, "fpul", "") \
+    X(296, pwritev, FULL, "fpul", "") \
     X(297, rt_tgsigqueueinfo, FULL, "ddGp", "") \
     X(298, perf_event_open, NI, "pddfx", "not written yet") \
     X(299, recvmmsg, PARTIAL, "fpuxp", "AF_UNIX only") \
@@ -324,7 +324,7 @@
     X(303, name_to_handle_at, NI, "Fsppx", "not written yet") \
     X(304, open_by_handle_at, REFUSED_EPERM, "fpx", "needs power over the host") \
     X(305, clock_adjtime, PARTIAL, "dp", "read only") \
-    X(306, syncfs, NI, "f", "not written yet") \
+    X(306, syncfs, FULL, "f", "") \
     X(307, sendmmsg, PARTIAL, "fpux", "AF_UNIX only") \
     X(308, setns, NI, "fx", "not written yet") \
     X(309, getcpu, FULL, "ppp", "") \
@@ -334,23 +334,23 @@
     X(313, finit_module, REFUSED_EPERM, "fsx", "needs power over the host") \
     X(314, sched_setattr, PARTIAL, "dpx", "remembered, not obeyed") \
     X(315, sched_getattr, FULL, "dpux", "") \
-    X(316, renameat2, NI, "FsFsx", "not written yet") \
+    X(316, renameat2, FULL, "FsFsx", "") \
     X(317, seccomp, NI, "uxp", "not written yet") \
     X(318, getrandom, FULL, "pzx", "") \
-    X(319, memfd_create, NI, "sx", "not written yet") \
+    X(319, memfd_create, FULL, "sx", "") \
     X(320, kexec_file_load, REFUSED_EPERM, "ffxsx", "needs power over the host") \
     X(321, bpf, NI, "dpu", "not written yet") \
-    X(322, execveat, NI, "Fsppx", "not written yet") \
+    X(322, execveat, FULL, "Fsppx", "") \
     X(323, userfaultfd, NI, "x", "not written yet") \
     X(324, membarrier, REFUSED_ENOSYS, "dxd", "as Linux without CONFIG_MEMBARRIER") \
-    X(325, mlock2, NI, "pzx", "not written yet") \
-    X(326, copy_file_range, NI, "fpfpzx", "not written yet") \
-    X(327, preadv2, NI, "fpullx", "not written yet") \
-    X(328, pwritev2, NI, "fpullx", "not written yet") \
-    X(329, pkey_mprotect, NI, "pzxd", "not written yet") \
+    X(325, mlock2, FULL, "pzx", "") \
+    X(326, copy_file_range, FULL, "fpfpzx", "") \
+    X(327, preadv2, FULL, "fpullx", "") \
+    X(328, pwritev2, FULL, "fpullx", "") \
+    X(329, pkey_mprotect, FULL, "pzxd", "") \
     X(330, pkey_alloc, NI, "xx", "not written yet") \
     X(331, pkey_free, NI, "d", "not written yet") \
-    X(332, statx, NI, "Fsxxp", "not written yet") \
+    X(332, statx, FULL, "Fsxxp", "") \
     X(333, io_pgetevents, NI, "xllppp", "not written yet") \
     X(334, rseq, REFUSED_ENOSYS, "puxx", "as Linux without CONFIG_RSEQ") \
     X(335, uretprobe, REFUSED_ENOSYS, "", "removed from Linux or never there on x86-64") \
@@ -366,12 +366,12 @@
     X(433, fspick, NI, "Fsx", "not written yet") \
     X(434, pidfd_open, NI, "dx", "not written yet") \
     X(435, clone3, PARTIAL, "pz", "namespaces, CLONE_PIDFD, set_tid and cgroup are refused") \
-    X(436, close_range, NI, "uux", "not written yet") \
-    X(437, openat2, NI, "Fspz", "not written yet") \
+    X(436, close_range, FULL, "uux", "") \
+    X(437, openat2, FULL, "Fspz", "") \
     X(438, pidfd_getfd, NI, "fdx", "not written yet") \
-    X(439, faccessat2, NI, "Fsdx", "not written yet") \
+    X(439, faccessat2, FULL, "Fsdx", "") \
     X(440, process_madvise, NI, "fpudx", "not written yet") \
-    X(441, epoll_pwait2, NI, "fpdppz", "not written yet") \
+    X(441, epoll_pwait2, FULL, "fpdppz", "") \
     X(442, mount_setattr, NI, "Fsxpz", "not written yet") \
     X(443, quotactl_fd, REFUSED_EPERM, "fddp", "needs power over the host") \
     X(444, landlock_create_ruleset, NI, "pzx", "not written yet") \
@@ -382,7 +382,7 @@
     X(449, futex_waitv, NI, "puxpd", "not written yet") \
     X(450, set_mempolicy_home_node, NI, "xxxx", "not written yet") \
     X(451, cachestat, NI, "fppx", "not written yet") \
-    X(452, fchmodat2, NI, "Fsox", "not written yet") \
+    X(452, fchmodat2, FULL, "Fsox", "") \
     X(453, map_shadow_stack, NI, "pzx", "not written yet") \
     X(454, futex_wake, NI, "pxdx", "not written yet") \
     X(455, futex_wait, NI, "pxxxpd", "not written yet") \
