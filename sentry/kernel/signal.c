@@ -7,6 +7,9 @@
 #include "sentry/kernel/internal.h"
 #include "sentry/mm/mm.h"
 
+/* One for all: a queue in the sighand would go while epoll instances of others still wait on it. */
+struct waitq signalfd_waitq = {SPINLOCK_INIT, LIST_INIT(signalfd_waitq.waiters)};
+
 #define SIG_SYNCHRONOUS                                                                     \
     (SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGFPE) | \
      SIGBIT(SIGSYS))
@@ -22,7 +25,6 @@ struct sighand *sighand_new(const struct sighand *copy_of)
     if (!s)
         return NULL;
     ref_init(&s->refs, 1);
-    waitq_init(&s->signalfd_wait);
     if (copy_of)
         memcpy(s->action, copy_of->action, sizeof(s->action));
     return s;
@@ -419,7 +421,7 @@ static void wake_for(struct process *p, struct task *only, int sig)
             }
         }
     }
-    wake_all(&s->signalfd_wait);
+    wake_all(&signalfd_waitq);
     if (!chosen)
         return;
     if (sig == SIGKILL ||

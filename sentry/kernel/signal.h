@@ -30,7 +30,6 @@ struct sighand {
     refcount_t refs;
     struct spinlock lock;
     struct ksigaction action[NSIGNALS]; /* of signal n at n - 1 */
-    struct waitq signalfd_wait;         /* woken for each signal that is queued */
     struct sighand *superseded; /* what an exec unshared from; kept as senders may still look at it */
 };
 
@@ -50,6 +49,9 @@ struct sigpending {
     sigset64_t set;
     struct list queue; /* of struct sigqueue */
 };
+
+/* Woken for each signal that is queued to anybody; signalfd waits here. */
+extern struct waitq signalfd_waitq;
 
 void sigpending_init(struct sigpending *p);
 void sigpending_flush(struct sigpending *p);
