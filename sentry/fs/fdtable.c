@@ -87,6 +87,11 @@ struct files *files_copy(struct files *old)
     return t;
 }
 
+bool files_shared(struct files *f)
+{
+    return ref_read(&f->refs) > 1;
+}
+
 void files_get(struct files *t)
 {
     ref_get(&t->refs);

@@ -186,6 +186,7 @@ struct dentry {
 };
 #define DENTRY_MOUNTED 1u /* something is mounted here in some namespace */
 #define DENTRY_UNHASHED 2u /* unlinked: shows "(deleted)" */
+#define DENTRY_STANDIN 8u  /* mountpoint that its file system could not make: exists in the cache only */
 #define DENTRY_PSEUDO 4u   /* has no place in a tree: its name is shown as it is ("pipe:[7]") */
 
 /* Flags of a mount: MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME. */
@@ -409,6 +410,7 @@ struct chrdev {
     int (*open)(struct inode *ino, struct vfs_file *f); /* may be NULL */
 };
 void chrdev_register(const struct chrdev *c); /* at init; c stays */
+const struct chrdev *chrdev_nth(unsigned n);  /* in order of registration; NULL at the end */
 int chrdev_open(struct inode *ino, struct vfs_file *f);
 int fifo_open(struct inode *ino, struct vfs_file *f); /* pipe.c */
 /* F_SETPIPE_SZ, F_GETPIPE_SZ; -EBADF when f is no pipe. pipe.c */
@@ -438,6 +440,7 @@ struct files *files_new(void);
 struct files *files_copy(struct files *f);
 void files_get(struct files *f);
 void files_put(struct files *f);
+bool files_shared(struct files *f); /* does anybody else use it? */
 struct vfs_file *fd_get(int fd);           /* +reference of current's descriptor or NULL (no O_PATH) */
 struct vfs_file *fd_get_any(int fd);       /* O_PATH too */
 int fd_alloc(int from, bool cloexec);      /* reserve the lowest; -EMFILE */

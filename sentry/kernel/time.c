@@ -7,6 +7,7 @@
 #include <linux/time.h>
 #include <linux/timex.h>
 #include "sentry/kernel/internal.h"
+#include "sentry/mm/mm.h"
 #include "sentry/syscall/syscall.h"
 
 #define RESYNC_INTERVAL (60 * NSEC_PER_SEC)
@@ -30,6 +31,8 @@ static void resync(void)
     after = machine_clock_mono();
     __atomic_store_n(&realtime_offset, hc.out[1] - (before + (after - before) / 2),
                      __ATOMIC_RELAXED);
+    vdso_set_realtime(__atomic_load_n(&realtime_offset, __ATOMIC_RELAXED),
+                      before + RESYNC_INTERVAL);
 }
 
 void time_init(void)

@@ -165,8 +165,16 @@ must_check int cmpxchg_user_u32(uva_t p, u32 old, u32 new, u32 *was);
 /* ---- time ---- */
 
 u64 machine_clock_mono(void); /* ns since boot of the host (CLOCK_MONOTONIC) */
-/* TSC parameters for the vDSO: ns = (tsc * mult) >> shift, plus an offset that time.c computes. */
 extern u64 machine_tsc_khz;
+/*
+ * The same as arithmetic on the TSC, for the vDSO: ns_base + ((tsc - tsc_base) * mult >> 32).
+ * mult = 0: not possible. Constant once the first task runs.
+ */
+extern struct machine_clock {
+    u64 tsc_base, ns_base, mult;
+} machine_clock;
+/* Whether RDTSCP in user mode gives cpu_id(). Defined by mm/vdso.c, set by the machine at boot. */
+extern bool machine_tsc_aux;
 static inline u64 rdtsc(void)
 {
     u32 lo, hi;

@@ -132,8 +132,6 @@ int vma_isolate(struct mm *mm, uva_t start, uva_t end);
 
 /* ---- mmap.c ---- */
 
-/* Where a mapping of len may go: address or -errno. mm->lock held. */
-s64 mm_get_unmapped(struct mm *mm, uva_t hint, u64 len, u32 map_flags);
 /* munmap with mm->lock held for write; removed vmas go to dead. */
 int mm_unmap_locked(struct mm *mm, uva_t start, uva_t end, struct list *dead);
 /* RLIMIT_AS, RLIMIT_DATA and overcommit for `pages` more. 0 or -ENOMEM. */
@@ -178,3 +176,7 @@ int vma_grow_down(struct vma *v, uva_t addr);
 /* Make v a mapping of new shared anonymous memory of its size. 0 or -ENOMEM. */
 int anon_shared_attach(struct vma *v);
 extern const struct vma_ops anon_shared_ops;
+
+/* ---- vdso.c ---- */
+
+void vdso_init(void);

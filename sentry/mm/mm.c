@@ -13,6 +13,7 @@ void mm_init(void)
     mm_cache = slab_cache_create("mm", sizeof(struct mm), 64);
     BUG_ON(!zero_pa || !mm_cache);
     vma_init();
+    vdso_init();
 }
 
 struct mm *mm_new(void)

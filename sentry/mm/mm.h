@@ -79,10 +79,11 @@ typedef u64 pte_t;
 #define PTE_D       (1ULL << 6)
 #define PTE_PS      (1ULL << 7)
 #define PTE_G       (1ULL << 8)
-#define PTE_SPECIAL (1ULL << 9)  /* software: no struct page behind it (file window) */
-#define PTE_FILE    (1ULL << 10) /* software: the page belongs to the mapped object, not to this mm \
-                                  */
-#define PTE_NONE (1ULL << 11)    /* software, with P clear: page kept under PROT_NONE */
+#define PTE_SPECIAL (1ULL << 9) /* software: no struct page behind it (file window) */
+#define PTE_FILE                                                                                 \
+    (1ULL << 10)              /* software: the page belongs to the mapped object, not to this mm \
+                               */
+#define PTE_NONE (1ULL << 11) /* software, with P clear: page kept under PROT_NONE */
 #define PTE_NX   (1ULL << 63)
 #define PTE_ADDR 0x000ffffffffff000ULL
 
@@ -199,14 +200,16 @@ struct vma *vma_find_exact(struct mm *mm, uva_t addr); /* the one that contains 
  */
 s64 mm_mmap(struct mm *mm, uva_t addr, u64 len, u32 prot, u32 flags, struct vfs_file *file,
             u64 offset);
-/* Mapping with given operations (vdso, vvar); vma_flags: VMA_*. */
+/* Mapping with given operations (vdso, vvar) from page pgoff of it; vma_flags: VMA_*. */
 s64 mm_map_special(struct mm *mm, uva_t addr, u64 len, u32 prot, u32 vma_flags,
-                   const struct vma_ops *ops);
+                   const struct vma_ops *ops, u64 pgoff);
 /* Shared mapping of an object that is no file (shm): map_flags: MAP_*; ops->open is called for it.
  */
 s64 mm_map_object(struct mm *mm, uva_t addr, u64 len, u32 prot, u32 map_flags,
                   const struct vma_ops *ops, void *private, u64 pgoff);
 int mm_munmap(struct mm *mm, uva_t addr, u64 len);
+/* Where mmap(2) with these MAP_* flags would put len: address or -errno. mm->lock held. */
+s64 mm_get_unmapped(struct mm *mm, uva_t hint, u64 len, u32 map_flags);
 
 /*
  * Resolve a page fault at addr. access: FAULT_*. 0, or a signal: the caller sends it for user
@@ -255,11 +258,12 @@ void mapping_evict_range(struct mapping *m, u64 first, u64 last);
 bool oom_kill(void);
 
 /* vDSO: vdso.c maps it into a fresh mm; returns its address or -errno. */
-void vdso_init(void);
 s64 vdso_map(struct mm *mm);
-struct vdso_data;
-/* Publish new clock parameters to every vDSO; seq and flags are filled in here. */
-void vdso_update(const struct vdso_data *d);
+/*
+ * Real time is monotonic time + offset (ns); good until monotonic time `until`, then the vDSO asks
+ * by system call. May be called at any time by any task; not under a spinlock.
+ */
+void vdso_set_realtime(u64 offset, u64 until);
 
 /* All of the above that needs a start after page_init() and slab_init(). */
 void mm_init(void);

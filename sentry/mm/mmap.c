@@ -307,9 +307,9 @@ static s64 map_ops(struct mm *mm, uva_t addr, u64 len, u32 prot, u32 map_flags, 
 }
 
 s64 mm_map_special(struct mm *mm, uva_t addr, u64 len, u32 prot, u32 vma_flags,
-                   const struct vma_ops *ops)
+                   const struct vma_ops *ops, u64 pgoff)
 {
-    return map_ops(mm, addr, len, prot, 0, vma_flags | VMA_SPECIAL, ops, NULL, 0);
+    return map_ops(mm, addr, len, prot, 0, vma_flags | VMA_SPECIAL, ops, NULL, pgoff);
 }
 
 s64 mm_map_object(struct mm *mm, uva_t addr, u64 len, u32 prot, u32 map_flags,

@@ -5,6 +5,7 @@
  */
 #include "sentry/machine/ptrace/host.h"
 
+#include <cpuid.h>
 #include <pthread.h>
 #include <signal.h>
 #include <time.h>
@@ -41,10 +42,42 @@ int host_thread_start(void *task)
     return -r;
 }
 
-u64 machine_clock_mono(void)
+/* ---- the clock: CLOCK_MONOTONIC at the start, then the TSC, so that the vDSO can show the same
+ * ---- */
+
+#define INVARIANT_TSC (1u << 8) /* CPUID 0x80000007, EDX */
+
+struct machine_clock machine_clock;
+
+static u64 host_clock(void)
 {
     struct timespec ts;
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (u64)ts.tv_sec * NSEC_PER_SEC + (u64)ts.tv_nsec;
+}
+
+void host_clock_init(void)
+{
+    unsigned a, b, c, d;
+    u64 before;
+
+    if (!machine_tsc_khz || !__get_cpuid(0x80000007, &a, &b, &c, &d) || !(d & INVARIANT_TSC))
+        return;
+    before = rdtsc();
+    machine_clock.ns_base = host_clock();
+    machine_clock.tsc_base = before + (rdtsc() - before) / 2;
+    machine_clock.mult = (1000000ULL << 32) / machine_tsc_khz;
+}
+
+u64 machine_clock_mono(void)
+{
+    u64 delta;
+
+    if (!machine_clock.mult)
+        return host_clock();
+    delta = rdtsc() - machine_clock.tsc_base;
+    if ((s64)delta < 0) /* the CPUs' counters are a little apart */
+        delta = 0;
+    return machine_clock.ns_base + (u64)((unsigned __int128)delta * machine_clock.mult >> 32);
 }

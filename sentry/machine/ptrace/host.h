@@ -8,6 +8,8 @@
 
 /* Run thread_main(task) on a new, detached host thread. 0 or -errno. */
 int host_thread_start(void *task);
+/* Start machine_clock, if the TSC is good enough. */
+void host_clock_init(void);
 /* thread.c */
 void thread_main(void *task);
 

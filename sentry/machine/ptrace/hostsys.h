@@ -48,17 +48,24 @@ static inline int host_wait(int tid)
     return r < 0 ? (int)r : status;
 }
 
+u64 machine_clock_mono(void);
+
 struct host_timespec {
     s64 sec, nsec;
 };
 
-/* Sleep while *word == value, until `deadline` (CLOCK_MONOTONIC ns; ~0: for ever). 0 or -errno. */
+/*
+ * Sleep while *word == value, until about `deadline` of machine_clock_mono() (~0: for ever); the
+ * host's clock may differ by a little. 0 or -errno.
+ */
 static inline long host_futex_wait(u32 *word, u32 value, u64 deadline)
 {
-    struct host_timespec ts = {(s64)(deadline / 1000000000), (s64)(deadline % 1000000000)};
+    u64 now = deadline == ~0ULL ? 0 : machine_clock_mono(),
+        ns = deadline > now ? deadline - now : 0;
+    struct host_timespec ts = {(s64)(ns / 1000000000), (s64)(ns % 1000000000)};
 
-    return host_syscall(__NR_futex, (u64)word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, value,
-                        deadline == ~0ULL ? 0 : (u64)&ts, 0, FUTEX_BITSET_MATCH_ANY);
+    return host_syscall(__NR_futex, (u64)word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, value,
+                        deadline == ~0ULL ? 0 : (u64)&ts, 0, 0);
 }
 
 static inline void host_futex_wake(u32 *word, u32 n)

@@ -61,6 +61,7 @@ int sentry_hosted_main(const void *fdt)
         return r;
     log_level = (int)boot.debug;
     machine_tsc_khz = boot.tsc_khz;
+    host_clock_init();
     balance_init(boot.ncpus);
     fpu_init();
     page_init(boot.ram_base, boot.ram_size);

@@ -54,7 +54,7 @@ int machine_park(u64 deadline)
     if (take_token(mt))
         r = 0;
     fpu_serve(mt);
-    return r == -ETIMEDOUT ? -ETIMEDOUT : 0;
+    return r == -ETIMEDOUT && machine_clock_mono() >= deadline ? -ETIMEDOUT : 0;
 }
 
 void machine_unpark(struct task *t)

@@ -77,6 +77,8 @@ static void idle_entry(struct task *t)
 static void memory_init(void)
 {
     page_init(boot.ram_base, boot.ram_size);
+    slab_init();
+    mm_init();
     panic_init();
     paging_init();
     for (u32 i = 1; i < machine_ncpus; i++) {

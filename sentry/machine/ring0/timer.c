@@ -10,26 +10,25 @@
 
 u64 machine_tsc_khz;
 
-/* ns = ns_base + ((tsc - tsc_base) * mult >> 32); constant after clock_init(). */
-static u64 tsc_base, ns_base, mult;
+struct machine_clock machine_clock;
 
 u64 machine_clock_mono(void)
 {
-    u64 delta = rdtsc() - tsc_base;
+    u64 delta = rdtsc() - machine_clock.tsc_base;
 
-    return ns_base + (u64)((unsigned __int128)delta * mult >> 32);
+    return machine_clock.ns_base + (u64)((unsigned __int128)delta * machine_clock.mult >> 32);
 }
 
 /* TSC value at which the clock shows ns. */
 u64 ns_to_tsc(u64 ns)
 {
-    u64 delta = ns > ns_base ? ns - ns_base : 0;
+    u64 delta = ns > machine_clock.ns_base ? ns - machine_clock.ns_base : 0;
 
     /* 584 years of the clock do not fit; a century does */
     if (delta > 100ULL * 365 * 86400 * NSEC_PER_SEC)
         return U64_MAX;
     /* by parts: there is no 128-bit division in the image. Round up, never early. */
-    return tsc_base + delta / 1000000 * machine_tsc_khz +
+    return machine_clock.tsc_base + delta / 1000000 * machine_tsc_khz +
            (delta % 1000000 * machine_tsc_khz + 999999) / 1000000 + 1;
 }
 
@@ -44,9 +43,10 @@ void clock_init(void)
     before = rdtsc();
     host_call(&r);
     after = rdtsc();
-    tsc_base = before + (after - before) / 2;
-    ns_base = r.out[0];
-    mult = (1000000ULL << 32) / machine_tsc_khz;
+    machine_clock.tsc_base = before + (after - before) / 2;
+    machine_clock.ns_base = r.out[0];
+    machine_clock.mult = (1000000ULL << 32) / machine_tsc_khz;
+    machine_tsc_aux = cpu_features & BIOS_RDTSCP;
 }
 
 void machine_timer_set(u64 deadline)

@@ -23,6 +23,8 @@ unsigned fake_kills;
 unsigned machine_ncpus = 1;
 u64 machine_tsc_khz = 1000000;
 int log_level;
+struct machine_clock machine_clock;
+const char vdso_image[1], vdso_image_end[1];
 
 static struct task the_task;
 static struct process the_process;
