@@ -227,14 +227,15 @@ static bool vsyscall_fault(struct trap *trap, u64 addr)
     return true;
 }
 
-static bool bus_error(struct trap *trap, const struct host_siginfo *si)
+static bool bus_error(struct mthread *mt, struct trap *trap, const struct host_siginfo *si)
 {
     if (si->code == CODE_KERNEL)
         return exception(trap, X_STACK, 0);
     if (si->code == 1 /* BUS_ADRALN */)
         return exception(trap, X_ALIGN, si->addr);
-    window_repair(); /* the file behind a mapping was truncated: let the Sentry know, too */
-    return exception(trap, X_MACHINE_CHECK, si->addr);
+    /* The file behind a mapping was truncated: the Sentry takes its pages away and tries again. */
+    window_repair();
+    return exception(trap, stuck(mt, si->addr) ? X_STACK : X_MACHINE_CHECK, si->addr);
 }
 
 /* True: *trap says what to do; false: let the stub go on. */
@@ -255,7 +256,7 @@ static bool signal_stop(struct mthread *mt, struct trap *trap, int sig)
             return page_fault(mt, trap, si.addr, si.code);
         return exception(trap, X_PROTECTION, 0);
     case SIGBUS:
-        return bus_error(trap, &si);
+        return bus_error(mt, trap, &si);
     case SIGILL:
         return exception(trap, X_OPCODE, si.addr);
     case SIGFPE:
