@@ -155,7 +155,9 @@ static void job_control(void *arg)
 {
     int st;
     pid_t fg;
+    struct t_gate ready;
 
+    t_gate_init(&ready);
     setsid();
     ok(ioctl(slave, TIOCSCTTY, 0) == 0, "TIOCSCTTY");
     int tty = open("/dev/tty", O_RDWR);
@@ -182,10 +184,11 @@ static void job_control(void *arg)
     if ((fg = fork()) == 0) {
         signal(SIGINT, SIG_DFL);
         setpgid(0, 0);
+        t_gate_open(&ready);
         for (;;)
             pause();
     }
-    setpgid(fg, fg);
+    t_gate_pass(&ready);
     ok(tcsetpgrp(slave, fg) == 0 && tcgetpgrp(slave) == fg, "tcsetpgrp");
     type("\x1a");
     ok(waitpid(fg, &st, WUNTRACED) == fg && WIFSTOPPED(st) && WSTOPSIG(st) == SIGTSTP,
