@@ -28,7 +28,7 @@ static int confined(enum platform p, bool filter, void (*f)(void))
     int status;
 
     if (pid == 0) {
-        if (gofer_confine(p) != 0 || (filter && confine_syscalls(p) != 0))
+        if (confine_process(p) != 0 || (filter && confine_syscalls(p) != 0))
             _exit(99);
         f();
         _exit(0);
