@@ -47,6 +47,7 @@ struct unix_sock *unix_new(struct socket *s)
     list_init(&u->backlog_link);
     list_init(&u->bound_link);
     waitq_init(&u->wait);
+    mutex_init(&u->reading);
     s->private = u;
     s->ops = &unix_ops;
     return u;

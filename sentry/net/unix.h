@@ -32,6 +32,7 @@ struct unix_sock {
     struct spinlock lock;
     enum unix_state state;
     struct unix_sock *peer; /* reference */
+    struct mutex reading;   /* taken around taking from the queue; outside of lock */
     struct list queue;      /* of unix_skb */
     u32 queued;             /* bytes in it */
     u32 limit;              /* of queued: our rcvbuf */

@@ -187,38 +187,32 @@ static bool data_ready(struct unix_sock *u)
     return !list_empty(&u->queue) || u->shut_read || (u->type == SOCK_DGRAM && u->reset);
 }
 
-/*
- * Take the first skb off the queue (it is put back when only part of it was read: readers of one
- * socket are serialised by that). NULL: nothing there.
- */
-static struct unix_skb *dequeue(struct unix_sock *u)
+/* The skb behind `prev` (NULL: the first), or NULL. With u->reading held it stays where it is. */
+static struct unix_skb *next_skb(struct unix_sock *u, struct unix_skb *prev)
 {
-    struct unix_skb *skb = NULL;
+    struct list *l;
 
     spin_lock(&u->lock);
-    if (!list_empty(&u->queue)) {
-        skb = list_first(&u->queue, struct unix_skb, link);
-        list_del(&skb->link);
-    }
+    l = prev ? prev->link.next : u->queue.next;
     spin_unlock(&u->lock);
-    return skb;
+    return l == &u->queue ? NULL : container_of(l, struct unix_skb, link);
 }
 
-static void requeue(struct unix_sock *u, struct unix_skb *skb, u32 consumed)
+/* n more bytes of skb were read; free it when it is empty (a packet goes as a whole). */
+static void consume(struct unix_sock *u, struct unix_skb *skb, u32 n)
 {
-    spin_lock(&u->lock);
-    list_add(&u->queue, &skb->link);
-    u->queued -= MIN(consumed, u->queued);
-    spin_unlock(&u->lock);
-}
-
-static void consumed(struct unix_sock *u, struct unix_skb *skb, u32 n)
-{
+    bool gone = skb->off + n == skb->len;
     struct unix_sock *peer;
 
     spin_lock(&u->lock);
-    u->queued -= MIN(n, u->queued);
+    skb->off += n;
+    u->queued -= n;
+    if (gone)
+        list_del(&skb->link);
     spin_unlock(&u->lock);
+    if (!gone)
+        return;
+    scm_free(skb->scm);
     kfree(skb);
     waitq_wake(&u->wait, POLLOUT | POLLWRNORM, ~0u); /* senders wait here */
     peer = unix_peer_get(u);
@@ -261,23 +255,41 @@ static void take_scm(struct unix_skb *skb, struct message *m)
     }
 }
 
+/*
+ * The first skb, waiting for one as the flags say; u->reading is held then. NULL: *r is 0 at the
+ * end of file, or -errno.
+ */
+static struct unix_skb *first_skb(struct socket *s, u32 flags, u64 deadline, s64 *r)
+{
+    struct unix_sock *u = s->private;
+
+    for (;;) {
+        struct unix_skb *skb;
+
+        *r = wait_data(s, u, flags, deadline);
+        if (*r <= 0)
+            return NULL;
+        mutex_lock(&u->reading);
+        skb = next_skb(u, NULL);
+        if (skb)
+            return skb;
+        mutex_unlock(&u->reading); /* another reader was faster */
+    }
+}
+
 static s64 receive_packet(struct socket *s, struct message *m)
 {
     struct unix_sock *u = s->private;
     struct unix_skb *skb;
-    u64 n;
-    int r;
+    s64 n;
 
-    do {
-        r = wait_data(s, u, m->flags, socket_deadline(s->rcv_timeout));
-        if (r <= 0)
-            return r;
-        skb = dequeue(u);
-    } while (!skb); /* another reader was faster */
-    n = MIN((u64)skb->len, m->uio.left);
-    if (copy_to_uio(&m->uio, skb->data, n) != n) {
-        requeue(u, skb, 0);
-        return -EFAULT;
+    skb = first_skb(s, m->flags, socket_deadline(s->rcv_timeout), &n);
+    if (!skb)
+        return n;
+    n = (s64)MIN((u64)skb->len, m->uio.left);
+    if (copy_to_uio(&m->uio, skb->data, (u64)n) != (u64)n) {
+        n = -EFAULT;
+        goto out;
     }
     m->name_len = skb->name_len;
     memcpy(m->name, skb->name, skb->name_len);
@@ -285,36 +297,41 @@ static s64 receive_packet(struct socket *s, struct message *m)
         m->out_flags |= MSG_TRUNC;
     if (u->type == SOCK_SEQPACKET)
         m->out_flags |= MSG_EOR;
-    if (n < skb->len && (m->flags & MSG_TRUNC))
+    if (m->flags & MSG_TRUNC)
         n = skb->len;
     take_scm(skb, m);
-    if (m->flags & MSG_PEEK)
-        requeue(u, skb, 0);
-    else
-        consumed(u, skb, skb->len);
-    return (s64)n;
+    if (!(m->flags & MSG_PEEK))
+        consume(u, skb, skb->len);
+out:
+    mutex_unlock(&u->reading);
+    return n;
 }
 
-/* Copy out of one skb; bytes or -EFAULT. Its control data ends a receive that has some already. */
-static s64 take_bytes(struct unix_sock *u, struct unix_skb *skb, struct message *m)
+/*
+ * Copy what is there, from skb on, until the buffer is full or control data ends the run: it stays
+ * with its bytes. Bytes or -EFAULT.
+ */
+static s64 take_stream(struct unix_sock *u, struct unix_skb *skb, struct message *m)
 {
-    u64 n = MIN((u64)(skb->len - skb->off), m->uio.left);
+    bool peek = m->flags & MSG_PEEK;
+    s64 total = 0;
 
-    if (copy_to_uio(&m->uio, skb->data + skb->off, n) != n) {
-        requeue(u, skb, 0);
-        return -EFAULT;
+    while (skb && m->uio.left && !(skb->scm && (m->scm || total))) {
+        u64 n = MIN((u64)(skb->len - skb->off), m->uio.left);
+        struct unix_skb *next = NULL;
+
+        if (copy_to_uio(&m->uio, skb->data + skb->off, n) != n)
+            return total ? total : -EFAULT;
+        total += (s64)n;
+        if (skb->scm)
+            take_scm(skb, m);
+        if (m->uio.left && !m->scm)
+            next = next_skb(u, skb);
+        if (!peek)
+            consume(u, skb, (u32)n);
+        skb = next;
     }
-    if (skb->scm)
-        take_scm(skb, m);
-    if (m->flags & MSG_PEEK) {
-        requeue(u, skb, 0);
-    } else if (skb->off + n < skb->len) {
-        skb->off += (u32)n;
-        requeue(u, skb, (u32)n);
-    } else {
-        consumed(u, skb, (u32)n);
-    }
-    return (s64)n;
+    return total;
 }
 
 static s64 receive_stream(struct socket *s, struct message *m)
@@ -324,27 +341,16 @@ static s64 receive_stream(struct socket *s, struct message *m)
     s64 total = 0, n = 0;
 
     while (m->uio.left) {
-        struct unix_skb *skb = dequeue(u);
-        int r;
+        struct unix_skb *skb = first_skb(s, m->flags, deadline, &n);
 
-        if (!skb) {
-            if (total && !(m->flags & MSG_WAITALL))
-                break;
-            r = wait_data(s, u, m->flags, deadline);
-            if (r > 0)
-                continue;
-            n = r;
+        if (!skb)
             break;
-        }
-        if (skb->scm && (m->scm || total)) { /* ancillary data stays with its bytes */
-            requeue(u, skb, 0);
-            break;
-        }
-        n = take_bytes(u, skb, m);
+        n = take_stream(u, skb, m);
+        mutex_unlock(&u->reading);
         if (n < 0)
             break;
         total += n;
-        if ((m->flags & MSG_PEEK) || m->scm)
+        if (!(m->flags & MSG_WAITALL) || (m->flags & MSG_PEEK) || m->scm)
             break;
     }
     return total ? total : n;

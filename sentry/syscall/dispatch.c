@@ -40,7 +40,7 @@ static const syscall_fn handlers[SYSCALL_MAX] = {
 void syscall_dispatch(void)
 {
     struct uregs *r = &current->regs;
-    u64 nr = r->orig_rax;
+    u64 nr = (u32)r->orig_rax; /* the upper half is ignored, as on Linux */
     s64 ret;
 
     if (unlikely(boot.strace))
