@@ -8,8 +8,8 @@
 #include "sentry/syscall/syscall.h"
 
 #define AT_LOOKUP_FLAGS (u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)
-#define UTIME_NOW ((1 << 30) - 1)
-#define UTIME_OMIT ((1 << 30) - 2)
+#define UTIME_NOW       ((1 << 30) - 1)
+#define UTIME_OMIT      ((1 << 30) - 2)
 
 static u32 at_lookup(u32 flags)
 {

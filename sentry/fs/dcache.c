@@ -2,12 +2,13 @@
 //
 // The dentry cache: names that were looked up, found or not. One hash table; names that nobody uses
 // wait in an LRU list of bounded length. A dentry without references stays findable until it is
-// reclaimed; its inode goes with it. Inodes are never put with the lock held, because that may sleep.
+// reclaimed; its inode goes with it. Inodes are never put with the lock held, because that may
+// sleep.
 
 #include "sentry/fs/internal.h"
 
 #define HASH_BUCKETS 8192
-#define UNUSED_MAX 32768
+#define UNUSED_MAX   32768
 #define SHRINK_BATCH 64
 
 /* Guards hash chains, lru, children lists, names, parents and the step of refs to and from zero. */
@@ -63,7 +64,8 @@ static bool hashed(const struct dentry *d)
 
 /* ---- life ---- */
 
-static struct dentry *dentry_make(struct super *sb, struct dentry *parent, const char *name, size_t len)
+static struct dentry *dentry_make(struct super *sb, struct dentry *parent, const char *name,
+                                  size_t len)
 {
     struct dentry *d = slab_alloc(dentry_cache);
 
@@ -163,7 +165,8 @@ static bool put_not_last(struct dentry *d)
     u32 n = ref_read(&d->refs);
 
     while (n > 1)
-        if (__atomic_compare_exchange_n(&d->refs.n, &n, n - 1, true, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        if (__atomic_compare_exchange_n(&d->refs.n, &n, n - 1, true, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE))
             return true;
     return false;
 }
@@ -235,15 +238,13 @@ void dentry_drop_children(struct dentry *dir)
         struct dentry *sub = NULL;
         again = false;
         spin_lock(&dcache_lock);
-        list_for_each_safe(d, tmp, &dir->children, sibling)
-        {
+        list_for_each_safe (d, tmp, &dir->children, sibling) {
             if (!ref_read(&d->refs)) {
                 dentry_unlink(d);
                 list_add_tail(&batch, &d->lru);
             }
         }
-        list_for_each(d, &dir->children, sibling)
-        {
+        list_for_each (d, &dir->children, sibling) {
             /* A directory that only its own children hold: empty it first, then look again. */
             if (!list_empty(&d->children) && !(d->flags & DENTRY_MOUNTED)) {
                 struct dentry *c = list_first(&d->children, struct dentry, sibling);
@@ -296,9 +297,9 @@ static struct dentry *find_locked(struct dentry *dir, const char *name, size_t l
 {
     struct dentry *d;
 
-    list_for_each(d, bucket(hash), hash_link)
-    {
-        if (d->hash == hash && d->parent == dir && d->name_len == len && !memcmp(d->name, name, len)) {
+    list_for_each (d, bucket(hash), hash_link) {
+        if (d->hash == hash && d->parent == dir && d->name_len == len &&
+            !memcmp(d->name, name, len)) {
             ref_get(&d->refs);
             return d;
         }
@@ -414,7 +415,8 @@ static struct dentry *lookup_fast(struct dentry *dir, const char *name, size_t l
 {
     struct dentry *d = dentry_lookup_cached(dir, name, len);
 
-    if (d && dir->inode->ops->revalidate && !dir->inode->ops->revalidate(d)) {
+    if (d && dir->inode->ops->revalidate && !(d->flags & (DENTRY_MOUNTED | DENTRY_STANDIN)) &&
+        !dir->inode->ops->revalidate(d)) {
         dentry_drop(d);
         dentry_put(d);
         d = NULL;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Calls that make and remove names: mkdir, mknod, symlink, link, unlink, rmdir. rename is next door.
+// Calls that make and remove names: mkdir, mknod, symlink, link, unlink, rmdir. rename is next
+// door.
 
 #include <linux/capability.h>
 #include "sentry/fs/internal.h"
@@ -64,14 +65,14 @@ static void create_end(struct creation *c)
 }
 
 /* Run body with the user string uname as `name`; the handler returns its result. */
-#define WITH_NAME(uname, call)                                                                     \
-    struct uname_buf b_;                                                                           \
-    s64 ret_ = uname_get(&b_, (uname), false);                                                     \
-    if (!ret_) {                                                                                   \
-        const char *name = b_.s;                                                                   \
-        ret_ = (call);                                                                             \
-        uname_put(&b_);                                                                            \
-    }                                                                                              \
+#define WITH_NAME(uname, call)                 \
+    struct uname_buf b_;                       \
+    s64 ret_ = uname_get(&b_, (uname), false); \
+    if (!ret_) {                               \
+        const char *name = b_.s;               \
+        ret_ = (call);                         \
+        uname_put(&b_);                        \
+    }                                          \
     return ret_
 
 int vfs_mkdir(int dirfd, const char *name, u32 mode)

@@ -51,7 +51,8 @@ static bool emit(struct dir_emitter *e, const char *name, size_t len, u64 ino, u
         rec[reclen - 1] = (char)type;
     } else {
         struct dirent64 *r = (struct dirent64 *)rec;
-        *r = (struct dirent64){.ino = ino, .off = (s64)next, .reclen = (u16)reclen, .type = (u8)type};
+        *r = (struct dirent64){
+            .ino = ino, .off = (s64)next, .reclen = (u16)reclen, .type = (u8)type};
     }
     memcpy(rec + head, name, len);
     d->last = d->len;

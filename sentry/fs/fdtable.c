@@ -9,8 +9,8 @@
 #define FD_LIMIT (1024 * 1024) /* fs.nr_open */
 
 /*
- * Shared by CLONE_FILES. lock guards everything; slots of descriptors that are reserved but not yet installed are
- * NULL with their bit in `used` set. Arrays only grow.
+ * Shared by CLONE_FILES. lock guards everything; slots of descriptors that are reserved but not yet
+ * installed are NULL with their bit in `used` set. Arrays only grow.
  */
 struct files {
     refcount_t refs;

@@ -56,8 +56,8 @@ struct vfs_file *file_new(const struct path *p, const struct file_ops *ops, u32 
 }
 
 /* File on a new pseudo dentry of i (reference consumed). */
-static struct vfs_file *file_on_pseudo(const char *name, struct inode *i, const struct file_ops *ops,
-                                       void *private, u32 flags)
+static struct vfs_file *file_on_pseudo(const char *name, struct inode *i,
+                                       const struct file_ops *ops, void *private, u32 flags)
 {
     struct dentry *d = dentry_new_pseudo(name, i);
 
@@ -73,7 +73,8 @@ static struct vfs_file *file_on_pseudo(const char *name, struct inode *i, const 
     return f;
 }
 
-struct vfs_file *file_new_anon(const char *name, const struct file_ops *ops, void *private, u32 flags)
+struct vfs_file *file_new_anon(const char *name, const struct file_ops *ops, void *private,
+                               u32 flags)
 {
     inode_get(anon_inode);
     return file_on_pseudo(name, anon_inode, ops, private, flags);

@@ -111,7 +111,8 @@ void file_accessed(struct vfs_file *f)
 {
     struct attr *a = &f->inode->attr;
 
-    if ((f->flags & O_NOATIME) || (f->path.mnt->flags & MS_NOATIME) || (f->path.mnt->flags & MS_RDONLY))
+    if ((f->flags & O_NOATIME) || (f->path.mnt->flags & MS_NOATIME) ||
+        (f->path.mnt->flags & MS_RDONLY))
         return;
     if (a->atime > a->mtime && a->atime > a->ctime) {
         s64 now = (s64)clock_realtime();

@@ -9,7 +9,8 @@
 
 /* Serialises renames and mounts: the shape of the tree. RANK_NAMESPACE. */
 extern struct mutex namespace_mutex;
-/* Changes with every rename of a directory and every mount: scoped walks (RESOLVE_BENEATH) notice. */
+/* Changes with every rename of a directory and every mount: scoped walks (RESOLVE_BENEATH) notice.
+ */
 extern u32 tree_generation;
 
 void inode_init(void);
@@ -24,21 +25,22 @@ const struct fs_type *fs_nth(unsigned n);
 
 /* State of one walk; lives on the stack. walk_start ... walk_end. */
 struct walk {
-    struct path path;  /* where we are; held */
-    struct path root;  /* "/" and the top of ".."; held once dentry is set */
-    const char *rest;  /* what is left of the string */
-    char *buf;         /* string that rest points into, after a symbolic link */
-    const char *last;  /* last component, not NUL-terminated; len 0: there is none ("/") */
+    struct path path; /* where we are; held */
+    struct path root; /* "/" and the top of ".."; held once dentry is set */
+    const char *rest; /* what is left of the string */
+    char *buf;        /* string that rest points into, after a symbolic link */
+    const char *last; /* last component, not NUL-terminated; len 0: there is none ("/") */
     u32 last_len;
-    bool last_slash;   /* "name/": must be a directory */
-    u32 flags;         /* LOOKUP_* */
-    u32 links;         /* symbolic links seen */
+    bool last_slash; /* "name/": must be a directory */
+    u32 flags;       /* LOOKUP_* */
+    u32 links;       /* symbolic links seen */
     u32 generation;
 };
 int walk_start(struct walk *w, int dirfd, const char *name, u32 flags);
 /* To the directory that holds the last component. */
 int walk_parent(struct walk *w);
-/* Step into child d (reference consumed) of the current directory; 1: a link was put in front, go on. */
+/* Step into child d (reference consumed) of the current directory; 1: a link was put in front, go
+ * on. */
 int walk_into(struct walk *w, struct dentry *d, bool follow);
 /* The last component, when it is not to be created: 0, 1 as above, or -errno. */
 int walk_last(struct walk *w, bool follow);
@@ -49,7 +51,8 @@ static inline bool last_is_dots(const struct walk *w)
            (w->last_len == 1 || w->last[1] == '.');
 }
 
-/* A path from user memory: short ones stay on the stack. uname_put after a uname_get that gave 0. */
+/* A path from user memory: short ones stay on the stack. uname_put after a uname_get that gave 0.
+ */
 struct uname_buf {
     char *s;
     char small[240];
@@ -64,11 +67,13 @@ struct open_how_k {
     u32 flags, mode, lookup;
 };
 struct vfs_file *vfs_open_how(int dirfd, const char *name, const struct open_how_k *how);
-/* Creating calls: parent locked, negative child in *d, checked for permission. open_calls/dir_calls */
+/* Creating calls: parent locked, negative child in *d, checked for permission. open_calls/dir_calls
+ */
 int dir_may_create(const struct path *dir);
 int dir_may_delete(struct inode *dir, struct dentry *victim, bool isdir);
 
-/* +1: a writer, -1: is being executed; -ETXTBSY when the other kind is there. File release undoes it. */
+/* +1: a writer, -1: is being executed; -ETXTBSY when the other kind is there. File release undoes
+ * it. */
 int inode_claim(struct inode *i, int step);
 s64 file_lseek(struct vfs_file *f, s64 off, int whence);
 /* ---- descriptors ---- */
@@ -87,7 +92,7 @@ unsigned files_max(struct files *t); /* slots, for FDSize */
 int do_truncate(struct inode *i, u64 size);
 /* The whole path of p as text for the system call and for /proc; see path_to_string. */
 #define PATH_UNREACHABLE 1
-#define PATH_DELETED 2
+#define PATH_DELETED     2
 char *path_text(const struct path *p, const struct path *root, char *buf, size_t size, int *what);
 /* The umask of current; threads of the Sentry have none. */
 static inline u32 current_umask(void)

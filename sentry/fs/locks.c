@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Record locks of fcntl(2) and whole-file locks of flock(2). One spinlock guards all lists: locks are rare and lists
-// short. Waiting is a loop of attempts on the inode's wait queue; the graph of who waits for whom among record lock
-// owners is searched for a cycle before each sleep.
+// Record locks of fcntl(2) and whole-file locks of flock(2). One spinlock guards all lists: locks
+// are rare and lists short. Waiting is a loop of attempts on the inode's wait queue; the graph of
+// who waits for whom among record lock owners is searched for a cycle before each sleep.
 
 #include "sentry/fs/internal.h"
 #include "sentry/fs/locks.h"
@@ -69,8 +69,7 @@ static struct file_lock *conflict(struct flock_list *fl, const struct file_lock 
 
     if (want->type == F_UNLCK)
         return NULL;
-    list_for_each(l, &fl->held, link)
-    {
+    list_for_each (l, &fl->held, link) {
         if ((l->kind == LOCK_FLOCK) != (want->kind == LOCK_FLOCK) || same_owner(l, want))
             continue;
         if (l->end < want->start || l->start > want->end)
@@ -103,14 +102,14 @@ static bool cut(struct file_lock *l, u64 start, u64 end, struct file_lock **spar
     return false;
 }
 
-/* Make `want` the state of its range; spare: two fresh locks, what is used is set to NULL. Locked. */
+/* Make `want` the state of its range; spare: two fresh locks, what is used is set to NULL. Locked.
+ */
 static void apply(struct flock_list *fl, const struct file_lock *want, struct file_lock **spare,
                   struct list *gone)
 {
     struct file_lock *l, *tmp;
 
-    list_for_each_safe(l, tmp, &fl->held, link)
-    {
+    list_for_each_safe (l, tmp, &fl->held, link) {
         if (same_owner(l, want) && l->end >= want->start && l->start <= want->end &&
             cut(l, want->start, want->end, &spare[0])) {
             list_del(&l->link);
@@ -122,11 +121,11 @@ static void apply(struct flock_list *fl, const struct file_lock *want, struct fi
     struct file_lock *n = spare[1];
     spare[1] = NULL;
     *n = *want;
-    list_for_each_safe(l, tmp, &fl->held, link)
-    {
+    list_for_each_safe (l, tmp, &fl->held, link) {
         if (!same_owner(l, n) || l->type != n->type)
             continue;
-        bool before = n->start && l->end == n->start - 1, after = l->start && n->end == l->start - 1;
+        bool before = n->start && l->end == n->start - 1,
+             after = l->start && n->end == l->start - 1;
         if (!before && !after)
             continue;
         n->start = MIN(n->start, l->start);
@@ -146,8 +145,7 @@ static bool deadlock(const void *self, const void *by)
         const void *next = NULL;
         if (by == self)
             return true;
-        list_for_each(b, &blocked_list, link)
-        {
+        list_for_each (b, &blocked_list, link) {
             if (b->owner == by)
                 next = b->by;
         }
@@ -162,7 +160,8 @@ static bool deadlock(const void *self, const void *by)
 static int try_lock(struct flock_list *fl, const struct file_lock *want, struct blocked *me)
 {
     struct list gone = LIST_INIT(gone);
-    struct file_lock *spare[2] = {kzalloc(sizeof(struct file_lock)), kzalloc(sizeof(struct file_lock))};
+    struct file_lock *spare[2] = {kzalloc(sizeof(struct file_lock)),
+                                  kzalloc(sizeof(struct file_lock))};
     int err = spare[0] && spare[1] ? 0 : -ENOLCK;
 
     spin_lock(&locks_lock);
@@ -322,8 +321,7 @@ static void release_owner(struct inode *i, const void *owner)
     struct file_lock *l, *tmp;
 
     spin_lock(&locks_lock);
-    list_for_each_safe(l, tmp, &i->locks->held, link)
-    {
+    list_for_each_safe (l, tmp, &i->locks->held, link) {
         if (l->owner == owner) {
             list_del(&l->link);
             list_add(&gone, &l->link);
@@ -362,8 +360,7 @@ bool locks_show(struct inode *i, unsigned n, char *buf, size_t size)
     if (!i->locks)
         return false;
     spin_lock(&locks_lock);
-    list_for_each(l, &i->locks->held, link)
-    {
+    list_for_each (l, &i->locks->held, link) {
         if (!k--) {
             found = l;
             break;
@@ -372,9 +369,9 @@ bool locks_show(struct inode *i, unsigned n, char *buf, size_t size)
     if (found) {
         if (found->end != INT64_MAX)
             snprintf_(end, sizeof(end), "%lu", found->end);
-        snprintf_(buf, size, "%u: %s ADVISORY  %s %d %02x:%02x:%lu %lu %s", n + 1, kinds[found->kind],
-                  found->type == F_WRLCK ? "WRITE" : "READ ", found->pid, dev_major(i->sb->dev),
-                  dev_minor(i->sb->dev), i->attr.ino, found->start, end);
+        snprintf_(buf, size, "%u: %s ADVISORY  %s %d %02x:%02x:%lu %lu %s", n + 1,
+                  kinds[found->kind], found->type == F_WRLCK ? "WRITE" : "READ ", found->pid,
+                  dev_major(i->sb->dev), dev_minor(i->sb->dev), i->attr.ino, found->start, end);
     }
     spin_unlock(&locks_lock);
     return found != NULL;

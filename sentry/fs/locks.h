@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * File locks: fcntl(2) record locks (owned by a descriptor table, or by an open file description: OFD) and
- * flock(2). All locks of an inode are in one list, made at the first lock.
+ * File locks: fcntl(2) record locks (owned by a descriptor table, or by an open file description:
+ * OFD) and flock(2). All locks of an inode are in one list, made at the first lock.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The tree of mounts. There is one mount namespace; its list is guarded by mount_lock (short, spinning) for
-// readers and by namespace_mutex as well for those who change it.
+// The tree of mounts. There is one mount namespace; its list is guarded by mount_lock (short,
+// spinning) for readers and by namespace_mutex as well for those who change it.
 
 #include "sentry/fs/internal.h"
 
@@ -55,8 +55,7 @@ static struct mount *mounted_at(const struct path *p)
 {
     struct mount *m, *found = NULL;
 
-    list_for_each(m, &mounts, link)
-    {
+    list_for_each (m, &mounts, link) {
         if (m->parent == p->mnt && m->mountpoint == p->dentry)
             found = m;
     }
@@ -101,8 +100,7 @@ struct mount *mount_nth(unsigned n)
     struct mount *m, *found = NULL;
 
     spin_lock(&mount_lock);
-    list_for_each(m, &mounts, link)
-    {
+    list_for_each (m, &mounts, link) {
         if (!n--) {
             found = m;
             mount_get(m);
@@ -193,8 +191,7 @@ static void clear_mounted(struct dentry *d)
 {
     struct mount *m;
 
-    list_for_each(m, &mounts, link)
-    {
+    list_for_each (m, &mounts, link) {
         if (m->mountpoint == d)
             return;
     }
@@ -214,8 +211,7 @@ static bool has_child_mounts(const struct mount *of)
 {
     struct mount *m;
 
-    list_for_each(m, &mounts, link)
-    {
+    list_for_each (m, &mounts, link) {
         if (m->parent == of)
             return true;
     }
@@ -231,11 +227,9 @@ static void detach_tree(struct mount *top, struct list *victims)
     detach_one(top, victims);
     while (again) {
         again = false;
-        list_for_each(m, &mounts, link)
-        {
+        list_for_each (m, &mounts, link) {
             struct mount *v;
-            list_for_each(v, victims, link)
-            {
+            list_for_each (v, victims, link) {
                 if (m->parent == v)
                     again = true;
             }
@@ -330,7 +324,8 @@ char *path_text(const struct path *p, const struct path *root, char *buf, size_t
     while (ok && !(m == root->mnt && d == root->dentry)) {
         if (d == m->root || d->parent == d) {
             if (!m->parent) {
-                *what |= (root->mnt == m && root->dentry == d) || m == root_mount ? 0 : PATH_UNREACHABLE;
+                *what |=
+                    (root->mnt == m && root->dentry == d) || m == root_mount ? 0 : PATH_UNREACHABLE;
                 break;
             }
             d = m->mountpoint;

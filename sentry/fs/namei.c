@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Path walking. One walk keeps where it is, the top it may not leave, and the rest of the string; a symbolic
-// link puts its target in front of the rest, so that nothing recurses and 40 links are the end.
+// Path walking. One walk keeps where it is, the top it may not leave, and the rest of the string; a
+// symbolic link puts its target in front of the rest, so that nothing recurses and 40 links are the
+// end.
 
 #include "sentry/fs/internal.h"
 
 #define MAX_LINKS 40
-#define SCOPED (LOOKUP_BENEATH | LOOKUP_IN_ROOT)
+#define SCOPED    (LOOKUP_BENEATH | LOOKUP_IN_ROOT)
 
 void current_root(struct path *out)
 {
@@ -155,8 +156,7 @@ static int walk_dotdot(struct walk *w)
             break;
     }
     /* A rename or mount meanwhile may have moved us out from under the root. */
-    if ((w->flags & SCOPED) &&
-        w->generation != __atomic_load_n(&tree_generation, __ATOMIC_ACQUIRE))
+    if ((w->flags & SCOPED) && w->generation != __atomic_load_n(&tree_generation, __ATOMIC_ACQUIRE))
         return -EAGAIN;
     return cross_mounts(w);
 }
@@ -277,6 +277,8 @@ int walk_parent(struct walk *w)
             w->last = name;
             w->last_len = (u32)len;
             w->last_slash = *end == '/';
+            if (!S_ISDIR(w->path.dentry->inode->attr.mode))
+                return -ENOTDIR;
             return len > NAME_MAX ? -ENAMETOOLONG : 0;
         }
         int err = walk_step(w, name, len, true);

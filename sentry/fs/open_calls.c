@@ -6,9 +6,9 @@
 #include "sentry/fs/internal.h"
 #include "sentry/syscall/syscall.h"
 
-#define VALID_FLAGS                                                                                \
-    (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC |          \
-     O_DSYNC | FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME |            \
+#define VALID_FLAGS                                                                       \
+    (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | \
+     O_DSYNC | FASYNC | O_DIRECT | O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME |   \
      O_CLOEXEC | O_PATH | __O_TMPFILE)
 #define PATH_FLAGS (O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)
 
@@ -67,8 +67,8 @@ static int resolve_flags(u64 resolve, u32 *lookup)
     static const struct {
         u32 resolve, lookup;
     } map[] = {
-        {RESOLVE_NO_XDEV, LOOKUP_NO_XDEV},           {RESOLVE_NO_MAGICLINKS, LOOKUP_NO_MAGICLINKS},
-        {RESOLVE_NO_SYMLINKS, LOOKUP_NO_SYMLINKS},   {RESOLVE_BENEATH, LOOKUP_BENEATH},
+        {RESOLVE_NO_XDEV, LOOKUP_NO_XDEV},         {RESOLVE_NO_MAGICLINKS, LOOKUP_NO_MAGICLINKS},
+        {RESOLVE_NO_SYMLINKS, LOOKUP_NO_SYMLINKS}, {RESOLVE_BENEATH, LOOKUP_BENEATH},
         {RESOLVE_IN_ROOT, LOOKUP_IN_ROOT},
     };
 

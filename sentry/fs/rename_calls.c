@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// rename, renameat, renameat2. One rename at a time (namespace_mutex) keeps the shape of the tree still
-// while two directories are locked: the ancestor first, else the one with the lower address.
+// rename, renameat, renameat2. One rename at a time (namespace_mutex) keeps the shape of the tree
+// still while two directories are locked: the ancestor first, else the one with the lower address.
 
 #include "sentry/fs/internal.h"
 #include "sentry/syscall/syscall.h"

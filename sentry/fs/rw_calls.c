@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// read, write and their vector, positional and flagged forms; lseek; sendfile, copy_file_range, splice-free copies
-// between files.
+// read, write and their vector, positional and flagged forms; lseek; sendfile, copy_file_range,
+// splice-free copies between files.
 
 #include "sentry/fs/internal.h"
 #include "sentry/syscall/syscall.h"
 
-#define MAX_RW (0x7fffffffULL & PAGE_MASK)
-#define IOV_MAX 1024
+#define MAX_RW   (0x7fffffffULL & PAGE_MASK)
+#define IOV_MAX  1024
 #define IOV_FAST 8
 
 static int copy_iovecs(struct uio *u, struct uio_vec *fast, struct uio_vec **heap, uva_t iov, u64 n)
@@ -273,9 +273,10 @@ SYSCALL6(copy_file_range, int, in_fd, uva_t, in_off, int, out_fd, uva_t, out_off
         ret = range_check(in, out, in_pos, out_pos, MIN(len, MAX_RW));
     if (ret)
         goto out;
-    ret = copy_between(in, in_off ? &in_pos : NULL, out, out_off ? &out_pos : NULL,
-                       MIN(len, MAX_RW));
-    if (ret > 0 && ((in_off && put_user(in_pos, in_off)) || (out_off && put_user(out_pos, out_off))))
+    ret =
+        copy_between(in, in_off ? &in_pos : NULL, out, out_off ? &out_pos : NULL, MIN(len, MAX_RW));
+    if (ret > 0 &&
+        ((in_off && put_user(in_pos, in_off)) || (out_off && put_user(out_pos, out_off))))
         ret = -EFAULT;
 out:
     file_put(in);

@@ -178,11 +178,11 @@ SYSCALL5(statx, int, dirfd, uva_t, name, u32, flags, u32, mask, uva_t, out)
 
 /* ---- statfs ---- */
 
-#define ST_VALID 0x20
-#define ST_NODEV 4
-#define ST_NOEXEC 8
+#define ST_VALID    0x20
+#define ST_NODEV    4
+#define ST_NOEXEC   8
 #define ST_RELATIME 0x1000
-#define ST_NOATIME 0x400
+#define ST_NOATIME  0x400
 
 static s64 put_statfs(const struct path *p, uva_t out)
 {

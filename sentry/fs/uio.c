@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The cursor over user or kernel memory that reads and writes move bytes through. A bad user address ends the
-// transfer at the page where it begins, so that callers can report a short count as Linux does.
+// The cursor over user or kernel memory that reads and writes move bytes through. A bad user
+// address ends the transfer at the page where it begins, so that callers can report a short count
+// as Linux does.
 
 #include "sentry/fs/uio.h"
 #include "sentry/lib/lib.h"

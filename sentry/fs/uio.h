@@ -15,8 +15,8 @@ struct uio_vec {
 struct uio {
     const struct uio_vec *vec;
     u32 nvec;
-    u32 cur;   /* current segment */
-    u64 off;   /* offset in it */
+    u32 cur; /* current segment */
+    u64 off; /* offset in it */
     u64 left;
     bool kernel;
     bool nowait; /* RWF_NOWAIT / O_NONBLOCK decided by the caller */
@@ -27,8 +27,8 @@ void uio_user(struct uio *u, uva_t base, u64 len);
 void uio_kernel(struct uio *u, void *base, u64 len);
 void uio_vecs(struct uio *u, const struct uio_vec *v, u32 n);
 /*
- * Move n bytes (n <= left) and advance. Returns bytes moved; fewer than n only on a bad user address (then the
- * caller returns the bytes moved so far, or -EFAULT when there are none).
+ * Move n bytes (n <= left) and advance. Returns bytes moved; fewer than n only on a bad user
+ * address (then the caller returns the bytes moved so far, or -EFAULT when there are none).
  */
 u64 copy_to_uio(struct uio *u, const void *src, u64 n);
 u64 copy_from_uio(void *dst, struct uio *u, u64 n);

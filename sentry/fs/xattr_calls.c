@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Extended attributes. Name spaces: user.* needs file permission, trusted.* and security.* privileges.
+// Extended attributes. Name spaces: user.* needs file permission, trusted.* and security.*
+// privileges.
 
 #include <linux/capability.h>
 #include <linux/xattr.h>
@@ -62,7 +63,8 @@ static s64 get_xattr(const struct path *p, uva_t uname, uva_t out, u64 size)
     return ret;
 }
 
-static s64 change_xattr(const struct path *p, const char *name, const void *value, u64 size, u32 flags)
+static s64 change_xattr(const struct path *p, const char *name, const void *value, u64 size,
+                        u32 flags)
 {
     struct inode *i = p->dentry->inode;
     s64 ret = path_writable(p);
@@ -127,21 +129,21 @@ static s64 remove_xattr(const struct path *p, uva_t uname)
 }
 
 /* Each call exists for a path, for a link itself, and for a descriptor. */
-#define WITH_PATH(follow, call)                                                                    \
-    struct path p;                                                                                 \
-    s64 ret = path_lookup_user(AT_FDCWD, path, follow, &p);                                        \
-    if (ret)                                                                                       \
-        return ret;                                                                                \
-    ret = call;                                                                                    \
-    path_put(&p);                                                                                  \
+#define WITH_PATH(follow, call)                             \
+    struct path p;                                          \
+    s64 ret = path_lookup_user(AT_FDCWD, path, follow, &p); \
+    if (ret)                                                \
+        return ret;                                         \
+    ret = call;                                             \
+    path_put(&p);                                           \
     return ret
-#define WITH_FD(call)                                                                              \
-    struct vfs_file *f = fd_get(fd);                                                               \
-    if (!f)                                                                                        \
-        return -EBADF;                                                                             \
-    struct path p = f->path;                                                                       \
-    s64 ret = call;                                                                                \
-    file_put(f);                                                                                   \
+#define WITH_FD(call)                \
+    struct vfs_file *f = fd_get(fd); \
+    if (!f)                          \
+        return -EBADF;               \
+    struct path p = f->path;         \
+    s64 ret = call;                  \
+    file_put(f);                     \
     return ret
 
 SYSCALL4(getxattr, uva_t, path, uva_t, name, uva_t, value, u64, size)

@@ -6,9 +6,9 @@
 #include "sentry/lib/radix.h"
 #include "sentry/mm/mm.h"
 
-#define BITS  6
-#define WIDTH (1u << BITS)
-#define MASK  (WIDTH - 1)
+#define BITS   6
+#define WIDTH  (1u << BITS)
+#define MASK   (WIDTH - 1)
 #define LEVELS 11 /* 64 bits in steps of 6 */
 
 struct node {

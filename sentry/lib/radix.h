@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sparse array of pointers by a 64-bit index: pages of a file, entries of a directory, identifiers. The caller
- * provides the locking; radix_set allocates (never sleeps), so it may be called under a spinlock.
+ * Sparse array of pointers by a 64-bit index: pages of a file, entries of a directory, identifiers.
+ * The caller provides the locking; radix_set allocates (never sleeps), so it may be called under a
+ * spinlock.
  */
 #pragma once
 
