@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#define MEASURE_NS 4000000
+
 static u64 from_cpuid(void)
 {
     unsigned a, b, c, d;
@@ -51,22 +53,49 @@ static u64 from_perf(void)
     return khz;
 }
 
-static u64 now_ns(void)
-{
-    struct timespec t;
+/* A point in time on both clocks. */
+struct sample {
+    u64 ns, tsc;
+};
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (u64)t.tv_sec * 1000000000 + (u64)t.tv_nsec;
+static struct sample first; /* of clock_start() */
+
+/* The best of a few readings: the one that took the shortest time is the most exact. */
+static struct sample take_sample(void)
+{
+    struct sample best = {0};
+    u64 shortest = ~0ULL;
+
+    for (int i = 0; i < 8; i++) {
+        struct timespec t;
+        u64 before = __rdtsc(), after;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        after = __rdtsc();
+        if (after - before >= shortest)
+            continue;
+        shortest = after - before;
+        best.tsc = before + shortest / 2;
+        best.ns = (u64)t.tv_sec * 1000000000 + (u64)t.tv_nsec;
+    }
+    return best;
+}
+
+void clock_start(void)
+{
+    if (!first.ns)
+        first = take_sample();
 }
 
 static u64 by_measuring(void)
 {
-    u64 ns = now_ns(), tsc = __rdtsc(), end;
+    struct sample now;
 
+    clock_start();
     do {
-        end = now_ns();
-    } while (end - ns < 10000000);
-    return (__rdtsc() - tsc) * 1000000 / (end - ns);
+        now = take_sample();
+    } while (now.ns - first.ns < MEASURE_NS);
+    return (u64)((unsigned __int128)(now.tsc - first.tsc) * 1000000 / (now.ns - first.ns));
 }
 
 u64 clock_tsc_khz(void)

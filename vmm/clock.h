@@ -6,5 +6,14 @@
 
 #include "vmm/abi/types.h"
 
-/* kHz of this host's TSC, from CPUID, perf_event, or by measuring for 10 ms. Never 0. */
+/*
+ * Note the time, for a measurement that may become necessary. The earlier the better: the value is
+ * inherited over fork, and clock_tsc_khz() then need not wait. Only the first call counts.
+ */
+void clock_start(void);
+
+/*
+ * kHz of this host's TSC, from CPUID, from perf_event, or measured since clock_start() (waiting
+ * until MEASURE_NS have passed). Never 0.
+ */
 u64 clock_tsc_khz(void);

@@ -182,6 +182,7 @@ int platform_choose(enum platform want, enum platform *chosen, int *kvm_fd, char
     struct result r;
     int dev = -1;
 
+    clock_start();
     *kvm_fd = -1;
     *chosen = PLATFORM_PTRACE;
     if (want == PLATFORM_PTRACE) {

@@ -189,6 +189,7 @@ void sandbox_run(const struct sandbox_config *cfg)
     bool spin = host_cpus() > 1;
     void *fdt = NULL;
 
+    clock_start();
     log_init(cfg->log_fd, cfg->debug);
     signal(SIGPIPE, SIG_IGN);
     mallopt(M_ARENA_MAX, 1); /* threads hardly allocate; an arena each would cost memory */
