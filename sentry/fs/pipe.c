@@ -382,6 +382,7 @@ int fifo_open(struct inode *ino, struct vfs_file *f)
 {
     u32 ends = f->mode & (FMODE_READ | FMODE_WRITE);
     bool nowait = f->flags & O_NONBLOCK;
+    bool named = !(f->path.dentry->flags & DENTRY_PSEUDO); /* else /proc/self/fd/N of pipe(2) */
     struct pipe *p = fifo_attach(ino);
     u64 readers_seen, writers_seen;
     int err = 0;
@@ -411,9 +412,9 @@ int fifo_open(struct inode *ino, struct vfs_file *f)
     f->pos = 0;
     if (ends == FMODE_READ && nowait && writers_seen != U64_MAX)
         f->pos = p->writer_count; /* no hang-up before somebody has written */
-    else if (ends == FMODE_READ)
+    else if (ends == FMODE_READ && named)
         err = wait_event(&p->readers_wait, p->writer_count != writers_seen);
-    else if (ends == FMODE_WRITE)
+    else if (ends == FMODE_WRITE && named)
         err = wait_event(&p->writers_wait, p->reader_count != readers_seen);
     if (err) {
         pipe_detach(ino, p, ends);
