@@ -20,7 +20,7 @@
  * nothing is held: a key that outlives its object can at worst wake a waiter for nothing.
  */
 struct futex_key {
-    const void *object; /* mm or inode */
+    const void *object; /* mm, inode, or what shared anonymous memory has instead */
     u64 offset;         /* address, or offset in the file */
 };
 
@@ -78,8 +78,8 @@ static int futex_key(uva_t addr, bool shared, struct futex_key *key)
     vma = vma_find_exact(mm, addr);
     if (!vma) {
         err = -EFAULT;
-    } else if ((vma->flags & VMA_SHARED) && vma->file) {
-        key->object = vma->file->inode;
+    } else if ((vma->flags & VMA_SHARED) && (vma->file || vma->private)) {
+        key->object = vma->file ? (void *)vma->file->inode : vma->private;
         key->offset = (vma->pgoff << PAGE_SHIFT) + (addr - vma->start);
     }
     up_read(&mm->lock);
