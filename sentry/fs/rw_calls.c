@@ -56,8 +56,8 @@ static s64 rw_buffer(int fd, uva_t buf, u64 count, const s64 *at, bool write)
     if (!f)
         return -EBADF;
     n = at ? check_pos(f, *at) : 0;
-    if (!n && (s64)count < 0)
-        n = -EINVAL;
+    if (!n && (count > USER_END || buf > USER_END - count))
+        n = -EFAULT;
     if (!n) {
         pos = at ? (u64)*at : 0;
         uio_user(&u, buf, MIN(count, MAX_RW));
