@@ -62,7 +62,9 @@ void idle_loop(void)
         if (!t)
             t = halt(c);
         if (t) {
-            __atomic_store_n(&c->state, CPU_BUSY, __ATOMIC_SEQ_CST);
+            __atomic_exchange_n(&c->state, CPU_BUSY, __ATOMIC_SEQ_CST);
+            if (c->tlb_wanted) /* asked without an interrupt while we polled */
+                tlb_serve();
             sched_switch(c, t);
         }
     }
