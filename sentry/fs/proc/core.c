@@ -92,6 +92,20 @@ struct fs_context *task_fs_get(struct task *t)
     return fs;
 }
 
+int proc_number(const char *name, size_t len)
+{
+    int n = 0;
+
+    if (!len || len > 9 || (name[0] == '0' && len > 1))
+        return -1;
+    for (size_t i = 0; i < len; i++) {
+        if (name[i] < '0' || name[i] > '9')
+            return -1;
+        n = n * 10 + (name[i] - '0');
+    }
+    return n;
+}
+
 /* ---- inodes ---- */
 
 /* The same name always has the same number, so that readdir and stat agree. */
@@ -271,8 +285,8 @@ static int proc_readdir(struct vfs_file *f, struct dir_emitter *e)
     if (f->pos < FIRST_DYNAMIC)
         f->pos = FIRST_DYNAMIC;
     for (int num = (int)(f->pos - FIRST_DYNAMIC); dir->dir->next(&c, &num, &entry); num++) {
-        char name[16];
-        snprintf_(name, sizeof(name), "%d", num);
+        char name[24];
+        snprintf_(name, sizeof(name), "%s%d", dir->dir->prefix ? dir->dir->prefix : "", num);
         if (!emit_entry(f, e, entry, name, FIRST_DYNAMIC + (u64)num + 1))
             break;
     }

@@ -22,23 +22,9 @@ static struct vfs_file *file_of(struct task *t, int fd)
     return f;
 }
 
-static int fd_number(const char *name, size_t len)
-{
-    int n = 0;
-
-    if (!len || len > 9 || (name[0] == '0' && len > 1))
-        return -1;
-    for (size_t i = 0; i < len; i++) {
-        if (name[i] < '0' || name[i] > '9')
-            return -1;
-        n = n * 10 + (name[i] - '0');
-    }
-    return n;
-}
-
 static int lookup(const struct proc_ctx *c, const char *name, size_t len, int *fd)
 {
-    *fd = fd_number(name, len);
+    *fd = proc_number(name, len);
     if (*fd < 0)
         return -ENOENT;
     int err = proc_may_access(c->t);
@@ -88,8 +74,8 @@ static bool fdinfo_next(const struct proc_ctx *c, int *n, const struct proc_entr
     return next_fd(c, n);
 }
 
-const struct proc_dir proc_fd_dir = {fd_lookup, fd_next};
-const struct proc_dir proc_fdinfo_dir = {fdinfo_lookup, fdinfo_next};
+const struct proc_dir proc_fd_dir = {fd_lookup, fd_next, NULL};
+const struct proc_dir proc_fdinfo_dir = {fdinfo_lookup, fdinfo_next, NULL};
 
 static int fd_follow(const struct proc_ctx *c, struct path *out)
 {

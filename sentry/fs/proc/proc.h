@@ -14,19 +14,22 @@
 /* Whose entry it is: given to every function of an entry for the time of the call. */
 struct proc_ctx {
     struct task *t; /* below /proc/PID and /proc/PID/task/TID, referenced; else NULL */
-    int fd;         /* below fd/ and fdinfo/, else -1 */
+    int fd;         /* below fd/ and fdinfo/: descriptor; below cpuN: processor; else -1 */
 };
 
 struct proc_entry;
 
-/* A directory whose entries come and go. Positions of readdir are from `base` on. */
+/* A directory whose entries come and go: numbers, behind a prefix ("cpu0") or not. */
 struct proc_dir {
     /* What is `name`: *e and *child (tid or fd set), 0; or -ENOENT. */
     int (*lookup)(const struct proc_ctx *c, const char *name, size_t len,
                   const struct proc_entry **e, int *tid, int *fd);
     /* The first one with number >= *n: its number in *n and its entry; false: no more. */
     bool (*next)(const struct proc_ctx *c, int *n, const struct proc_entry **e);
+    const char *prefix; /* may be NULL */
 };
+/* The number that a name consists of, or -1. */
+int proc_number(const char *name, size_t len);
 
 #define PROC_PTRACE 1u /* only for who may trace the task */
 #define PROC_THREAD 2u /* in task/TID directories only */

@@ -229,27 +229,13 @@ static int show_cgroups(struct seq *s, const struct proc_ctx *c)
 
 /* ---- processes ---- */
 
-static bool parse_number(const char *name, size_t len, int *out)
-{
-    int n = 0;
-
-    if (!len || len > 9 || (name[0] == '0' && len > 1))
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        if (name[i] < '0' || name[i] > '9')
-            return false;
-        n = n * 10 + (name[i] - '0');
-    }
-    *out = n;
-    return true;
-}
-
 static int pids_lookup(const struct proc_ctx *c, const char *name, size_t len,
                        const struct proc_entry **e, int *tid, int *fd)
 {
     (void)c;
     (void)fd;
-    if (!parse_number(name, len, tid) || !*tid)
+    *tid = proc_number(name, len);
+    if (*tid <= 0)
         return -ENOENT;
     struct task *t = task_find_get(*tid);
     bool user = t && t->process;
@@ -277,13 +263,14 @@ static bool pids_next(const struct proc_ctx *c, int *n, const struct proc_entry 
     return best;
 }
 
-const struct proc_dir proc_pids_dir = {pids_lookup, pids_next};
+const struct proc_dir proc_pids_dir = {pids_lookup, pids_next, NULL};
 
 static int task_lookup(const struct proc_ctx *c, const char *name, size_t len,
                        const struct proc_entry **e, int *tid, int *fd)
 {
     (void)fd;
-    if (!parse_number(name, len, tid) || !*tid)
+    *tid = proc_number(name, len);
+    if (*tid <= 0)
         return -ENOENT;
     struct task *t = task_find_get(*tid);
     bool ours = t && t->process == c->t->process;
@@ -309,7 +296,7 @@ static bool task_next(const struct proc_ctx *c, int *n, const struct proc_entry 
     return best;
 }
 
-const struct proc_dir proc_task_dir = {task_lookup, task_next};
+const struct proc_dir proc_task_dir = {task_lookup, task_next, NULL};
 
 /* ---- the table ---- */
 
