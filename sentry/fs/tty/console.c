@@ -48,6 +48,7 @@ static void console_resized(struct tty *t)
 }
 
 static const struct tty_driver console_driver = {
+    .does_opost = true,
     .write = console_write,
     .termios_changed = console_termios,
     .resized = console_resized,

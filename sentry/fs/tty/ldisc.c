@@ -32,6 +32,19 @@ static bool emit(struct tty *t, const char *s, size_t n)
     return t->driver->write(t, s, n) == n;
 }
 
+/* Where the cursor is after c, for a device that does OPOST itself. */
+static void track_column(struct tty *t, u8 c)
+{
+    if (c == '\n' || c == '\r')
+        t->column = 0;
+    else if (c == '\t')
+        t->column += 8 - (t->column & 7);
+    else if (c == '\b')
+        t->column -= t->column ? 1 : 0;
+    else if (c >= ' ' && c != 127 && (c & 0xc0) != 0x80) /* UTF-8 tails take no room */
+        t->column++;
+}
+
 /* One byte through OPOST; false: the device is full and nothing of it was written. */
 static bool output_byte(struct tty *t, u8 c)
 {
@@ -39,6 +52,10 @@ static bool output_byte(struct tty *t, u8 c)
 
     if (!(o & OPOST))
         return emit(t, (char *)&c, 1);
+    if (t->driver->does_opost) {
+        track_column(t, c);
+        return emit(t, (char *)&c, 1);
+    }
     switch (c) {
     case '\n':
         if (o & ONLRET)
@@ -86,6 +103,12 @@ size_t tty_output(struct tty *t, const u8 *buf, size_t n)
         return 0;
     if (!(t->termios.c_oflag & OPOST))
         return t->driver->write(t, (const char *)buf, n);
+    if (t->driver->does_opost) {
+        done = t->driver->write(t, (const char *)buf, n);
+        for (size_t i = 0; i < done; i++)
+            track_column(t, buf[i]);
+        return done;
+    }
     for (done = 0; done < n && output_byte(t, buf[done]); done++)
         ;
     return done;

@@ -14,6 +14,7 @@ struct tty;
 
 /* The device below the line discipline. Called with tty->lock held. */
 struct tty_driver {
+    bool does_opost; /* output processing happens below: bytes are passed on as they are */
     /* Take output bytes; how many were taken (0: full, wait on tty->write_wait). Never sleeps. */
     size_t (*write)(struct tty *tty, const char *buf, size_t n);
     /* termios changed. May be NULL. */
