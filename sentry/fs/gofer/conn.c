@@ -168,6 +168,7 @@ int gofer_attach(struct gofer_conn *conn, u32 mount, u32 *fid, struct gofer_atta
         conn->free_fids[conn->nfree++] = *fid;
         return err;
     }
+    conn->nfids++; /* a root keeps its fid: it is not in conn->dirs */
     *rep = c.m.body.attach_rep;
     conn->fid_limit = MIN(MIN(rep->fid_max, rep->open_max), (u32)FID_LIMIT);
     return 0;
