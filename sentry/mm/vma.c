@@ -130,7 +130,6 @@ static void treap_insert(struct vma *v)
     v->prio = random_priority();
     v->gap_max = gap_before(v);
     *slot = v;
-    gap_propagate(up);
     while (v->up && v->up->prio < v->prio)
         rotate_up(v);
     gap_propagate(v->up);
