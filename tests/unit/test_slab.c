@@ -71,7 +71,7 @@ START_TEST(cache_objects)
             memset(p[i], (int)i, 104);
         }
         for (unsigned i = 0; i < 5000; i++)
-            ck_assert_uint_eq(((u8 *)p[i])[0], (u8)i), ck_assert_uint_eq(((u8 *)p[i])[103], (u8)i);
+            ck_assert(((u8 *)p[i])[0] == (u8)i && ((u8 *)p[i])[103] == (u8)i);
         for (unsigned i = 0; i < 5000; i++)
             slab_free(c, p[(i * 7) % 5000]);
     }
