@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,31 +235,45 @@ static int catch_signals(sigset_t *old)
     return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-/* Wait status of the sandbox. */
+/* Has the sandbox told that the container ended? Its status goes to *status. */
+static bool told_the_end(struct session *s, int *status)
+{
+    struct sandbox_control m;
+    ssize_t n = recv(s->control, &m, sizeof(m), MSG_DONTWAIT);
+
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+        close(s->control); /* it died without a word: waitpid() knows how */
+        s->control = -1;
+    }
+    if (n != (ssize_t)sizeof(m) || m.kind != SANDBOX_ENDED)
+        return false;
+    *status = (int)(m.a & 0xff);
+    return true;
+}
+
+/*
+ * Exit status of the container. The sandbox tells it before it ends; we do not wait until the
+ * kernel has taken the machine apart. Both it and the gofer are killed when we end, should they
+ * still be there.
+ */
 static int wait_sandbox(struct session *s)
 {
     struct signalfd_siginfo si;
     int status;
 
     for (;;) {
+        struct pollfd p[2] = {{s->signals, POLLIN, 0}, {s->control, POLLIN, 0}};
         pid_t pid = waitpid(s->sandbox, &status, WNOHANG);
 
-        if (pid == s->sandbox)
+        if (s->control >= 0 && told_the_end(s, &status))
             return status;
+        if (pid == s->sandbox)
+            return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
         if (pid < 0)
-            return STATUS_FAILED << 8;
-        if (read(s->signals, &si, sizeof(si)) == sizeof(si))
+            return STATUS_FAILED;
+        if (poll(p, 2, -1) > 0 && p[0].revents && read(s->signals, &si, sizeof(si)) == sizeof(si))
             handle_signal(s, &si);
     }
-}
-
-static void end_gofer(struct session *s)
-{
-    if (s->gofer <= 0)
-        return;
-    kill(s->gofer, SIGKILL);
-    while (waitpid(s->gofer, NULL, 0) < 0 && errno == EINTR)
-        ;
 }
 
 int launch(struct launch *l)
@@ -289,9 +304,9 @@ int launch(struct launch *l)
         }
         status = wait_sandbox(&s);
         terminal_restore();
-        status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     }
-    end_gofer(&s);
+    if (s.gofer > 0)
+        kill(s.gofer, SIGKILL);
     sigprocmask(SIG_SETMASK, &old, NULL);
     return status;
 }

@@ -21,7 +21,7 @@
 #include "vmm/kvm.h"
 #include "vmm/sandbox.h"
 
-#define DEADLINE_MS       300
+#define DEADLINE_MS       800
 #define BENCH_DEADLINE_MS 5000
 #define BATCHES           8
 #define TRIPS             128

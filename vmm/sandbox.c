@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -37,6 +38,7 @@
 
 static struct kvm kvm;
 static struct image image;
+static int control_fd = -1;
 
 static void check(int r, const char *what)
 {
@@ -46,12 +48,16 @@ static void check(int r, const char *what)
 
 static void end(int status)
 {
+    struct sandbox_control m = {.kind = SANDBOX_ENDED, .a = (uint64_t)status};
+
     if (log_enabled(LOG_INFO)) {
         vcpu_log_exits();
         hostcall_log_counters();
         ring_log_counters();
         log_line(LOG_INFO, "end of the sandbox, status %d", status);
     }
+    if (control_fd >= 0)
+        send(control_fd, &m, sizeof(m), MSG_NOSIGNAL | MSG_DONTWAIT);
     _exit(status);
 }
 
@@ -194,6 +200,7 @@ void sandbox_run(const struct sandbox_config *cfg)
     signal(SIGPIPE, SIG_IGN);
     mallopt(M_ARENA_MAX, 1); /* threads hardly allocate; an arena each would cost memory */
     close_others(cfg);
+    control_fd = cfg->control_fd;
     hostcall_ops.exit = end;
     hostcall_ops.symbol = image_symbol;
     check(hostcall_init(cfg->control_fd), "events");

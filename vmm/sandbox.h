@@ -64,6 +64,13 @@ struct sandbox_control {
 };
 
 /*
+ * The same message from the sandbox to the CLI, once: the container has ended with status `a`. The process
+ * itself may take some milliseconds more to go, because the kernel takes a virtual machine apart
+ * slowly; whoever needs it gone waits for it.
+ */
+#define SANDBOX_ENDED 0x100
+
+/*
  * Confine this process (namespaces, empty root, no capabilities, seccomp), start the machine, run
  * the container's first process to its end. Never returns: the process ends with the exit status
  * that a shell would show (signal: 128 + n). A failure before the guest runs is reported on the log
