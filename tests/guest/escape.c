@@ -73,9 +73,6 @@ static void instructions(void)
     TRY("xsetbv", asm volatile("xsetbv" : : "c"(0), "a"(1), "d"(0)));
     TRY("sysret", asm volatile("sysretq" : : "c"(&&after)));
 after:
-    TRY("iret to ring 0",
-        asm volatile("pushq $0x18\n\tpushq %%rsp\n\tpushfq\n\tpushq $0x10\n\tpushq $0\n\tiretq" ::
-                         : "memory"));
     TRY("int 0x7f", asm volatile("int $0x7f"));
     TRY("int 8", asm volatile("int $8"));
     TRY("load a kernel selector", asm volatile("mov %%ax, %%ss" : : "a"(0x10)));
