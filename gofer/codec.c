@@ -54,6 +54,23 @@ bool gofer_name_ok(const char *name, size_t len)
     return !memchr(name, '/', len) && !memchr(name, '\0', len);
 }
 
+bool gofer_path_ok(const char *path, size_t len)
+{
+    if (len > GOFER_TEXT_MAX)
+        return false;
+    for (;;) {
+        const char *slash = len ? memchr(path, '/', len) : NULL;
+        size_t n = slash ? (size_t)(slash - path) : len;
+
+        if (!gofer_name_ok(path, n))
+            return false;
+        if (!slash)
+            return true;
+        path += n + 1;
+        len -= n + 1;
+    }
+}
+
 static bool text_ok(const char *text, size_t len)
 {
     return len > 0 && len <= GOFER_TEXT_MAX && !memchr(text, '\0', len);
@@ -109,8 +126,8 @@ static bool take_names(struct cursor *c, struct gofer_msg *m, u16 count)
 {
     if (count > GOFER_WALK_MAX)
         return false;
-    for (; m->nstr < count; m->nstr++) {
-        struct gofer_str *s = &m->str[m->nstr];
+    for (; count > 0; count--) {
+        struct gofer_str *s = &m->str[m->nstr++];
         if (!take_str(c, s) || !gofer_name_ok(s->p, s->len))
             return false;
     }
@@ -132,10 +149,10 @@ static bool take_request_part(struct cursor *c, struct gofer_msg *m, char kind)
         return false;
     m->nstr++;
     switch (kind) {
-    case 'n':
-        return gofer_name_ok(s->p, s->len);
+    case 'p':
+        return gofer_path_ok(s->p, s->len);
     case 'o':
-        return s->len == 0 || gofer_name_ok(s->p, s->len);
+        return s->len == 0 || gofer_path_ok(s->p, s->len);
     case 't':
         return text_ok(s->p, s->len);
     }
@@ -293,16 +310,27 @@ void gofer_put(struct gofer_writer *w, const void *data, size_t n)
     w->len += n;
 }
 
-void gofer_put_str(struct gofer_writer *w, const char *s, size_t len)
+char *gofer_put_space(struct gofer_writer *w, size_t len)
 {
     u16 n = len;
+    char *p;
 
-    if (len > GOFER_TEXT_MAX) {
+    if (len > GOFER_TEXT_MAX || len + sizeof(n) > gofer_room(w)) {
         w->len = w->cap + 1;
-        return;
+        return NULL;
     }
     gofer_put(w, &n, sizeof(n));
-    gofer_put(w, s, len);
+    p = (char *)w->buf + w->len;
+    w->len += len;
+    return p;
+}
+
+void gofer_put_str(struct gofer_writer *w, const char *s, size_t len)
+{
+    char *p = gofer_put_space(w, len);
+
+    if (p && len > 0)
+        memcpy(p, s, len);
 }
 
 int gofer_end(struct gofer_writer *w)

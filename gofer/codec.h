@@ -29,7 +29,7 @@ struct gofer_msg {
     u32 tail_len;
     u16 count; /* of what is in tail */
     u16 nstr;
-    struct gofer_str str[GOFER_WALK_MAX];
+    struct gofer_str str[GOFER_WALK_MAX + 1];
 };
 
 /* Both return 0 or -EBADMSG. A reply must be of the type and tag that the caller waits for; if its
@@ -61,13 +61,16 @@ struct gofer_writer {
 void gofer_begin(struct gofer_writer *w, void *buf, size_t cap, u16 type, u16 tag, s32 err);
 void gofer_put(struct gofer_writer *w, const void *data, size_t n);
 void gofer_put_str(struct gofer_writer *w, const char *s, size_t len);
+/* Room for a string of len bytes that the caller fills in; NULL: poisoned. */
+char *gofer_put_space(struct gofer_writer *w, size_t len);
 /* Length of the message, its header complete; -EMSGSIZE when it did not fit. */
 int gofer_end(struct gofer_writer *w);
 /* Bytes that still fit. */
 size_t gofer_room(const struct gofer_writer *w);
 
-/* Is this something that may be looked up in a directory: the 'n' of proto.h's grammar. */
+/* Are these the 'n' and the 'p' of proto.h's grammar? */
 bool gofer_name_ok(const char *name, size_t len);
+bool gofer_path_ok(const char *path, size_t len);
 
 /* Flags of proto.h's table and the name of a message, for checks and logs; 0 and "?" if unknown. */
 unsigned gofer_op_flags(u16 type);

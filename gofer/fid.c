@@ -61,22 +61,42 @@ void fid_clunk(struct server *s, u32 nr)
     s->bound--;
 }
 
-int place_get(struct server *s, u32 nr, const struct gofer_str *str, bool write, struct place *p)
+/* Split path into the directory, which is opened when it is not fid's own, and the last component.
+ */
+static int enter(struct place *p, const struct gofer_str *path)
+{
+    const char *slash = memrchr(path->p, '/', path->len);
+    size_t dirlen = slash ? slash - path->p : 0;
+    size_t skip = slash ? dirlen + 1 : 0;
+    char dir[GOFER_TEXT_MAX + 1];
+
+    memcpy(p->name, path->p + skip, path->len - skip);
+    if (!slash)
+        return 0;
+    memcpy(dir, path->p, dirlen);
+    dir[dirlen] = '\0';
+    p->dirfd = open_below(p->fid->fd, dir, O_PATH | O_DIRECTORY, 0);
+    if (p->dirfd < 0)
+        return p->dirfd;
+    p->close_dirfd = true;
+    return 0;
+}
+
+int place_get(struct server *s, u32 nr, const struct gofer_str *path, bool write, struct place *p)
 {
     const struct fid *f = fid_get(s, nr);
     const struct root *r;
 
+    *p = (struct place){.fid = f};
     if (!f)
         return -EBADF;
     r = &s->roots[f->mount];
     if (write && r->readonly)
         return -EROFS;
-    *p = (struct place){.dirfd = f->fd, .fid = f};
-    if (str->len > 0) {
-        if (f->kind != FID_DIR)
-            return -ENOTDIR;
-        memcpy(p->name, str->p, str->len);
-    } else if (f->kind == FID_DIR) {
+    p->dirfd = f->fd;
+    if (path->len > 0)
+        return f->kind == FID_DIR ? enter(p, path) : -ENOTDIR;
+    if (f->kind == FID_DIR) {
         p->name[0] = '.';
     } else if (f->kind == FID_ROOT) {
         p->dirfd = r->dirfd;
@@ -85,6 +105,12 @@ int place_get(struct server *s, u32 nr, const struct gofer_str *str, bool write,
         p->open_file = true;
     }
     return 0;
+}
+
+void place_put(struct place *p)
+{
+    if (p->close_dirfd)
+        close(p->dirfd);
 }
 
 static void attr_from_stat(const struct stat *st, struct gofer_attr *a)

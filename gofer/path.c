@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include "gofer/server.h"
 
-int open_below(int dirfd, const char *name, u64 flags, u32 mode)
+int open_below(int dirfd, const char *path, u64 flags, u32 mode)
 {
     struct open_how how = {
         .flags = flags | O_NOFOLLOW | O_CLOEXEC | (flags & O_PATH ? 0 : O_NOCTTY),
@@ -24,7 +24,7 @@ int open_below(int dirfd, const char *name, u64 flags, u32 mode)
 
     /* EAGAIN: a rename went on somewhere in the file system, so the kernel could not be sure. */
     for (int tries = 0; tries < 16; tries++) {
-        fd = syscall(SYS_openat2, dirfd, name, &how, sizeof(how));
+        fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
         if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
             break;
     }

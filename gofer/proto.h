@@ -5,10 +5,10 @@
  * is one datagram of a SOCK_SEQPACKET pair; a reply carries the type and tag of its request.
  *
  * A fid is a number that the client picks and the server binds to a host descriptor: an O_PATH
- * descriptor of a directory (or of a mount that is a single file), or the descriptor of an open file.
- * Requests name a file as "fid + component"; where the table below says that the component may be
- * empty, an empty one means the fid itself. So files that are only looked at or opened once never
- * cost a fid, and directories are opened and re-walked at the client's leisure: fids are a cache.
+ * descriptor of a directory (or of a mount that is a single file), or the descriptor of an open
+ * file. Requests name a file as "fid + path": components below the fid, none of which may be a
+ * link. So a client whose tree does not change under its feet needs no fid but the root's; others
+ * bind the directories that they care about.
  *
  * This header is freestanding; codec.h reads and writes what it describes.
  */
@@ -32,7 +32,8 @@
  * gofer_<name>_rep + tail; a failed reply (err < 0) is the header alone.
  * Strings are {u16 length, bytes}. Their grammar, one letter for each:
  *   n  path component: 1..255 bytes, no '/', no NUL, neither "." nor ".."
- *   o  the same or empty
+ *   p  path: components with one '/' between them, 1..4095 bytes
+ *   o  the same or empty: the fid itself
  *   t  text: 1..4095 bytes, no NUL
  *   *  as many 'n' as the request's count field says
  *   f  an array of as many u32 fids as the count field says
@@ -44,20 +45,20 @@
 
 #define GOFER_OPS(X)                                 \
     X(1, ATTACH, attach, "", "", 0)                  \
-    X(2, WALK, walk, "*", "a", GOFER_D)              \
+    X(2, WALK, walk, "o*", "a", GOFER_D)             \
     X(3, OPEN, open, "o", "", GOFER_D)               \
     X(4, READLINK, readlink, "o", "t", 0)            \
-    X(5, READDIR, readdir, "", "e", 0)               \
+    X(5, READDIR, readdir, "o", "e", 0)              \
     X(6, GETATTR, getattr, "o", "", 0)               \
     X(7, STATFS, statfs, "", "", 0)                  \
     X(8, CLUNK, clunk, "f", "", 0)                   \
-    X(9, CREATE, create, "n", "", GOFER_W | GOFER_D) \
-    X(10, MKDIR, mkdir, "n", "", GOFER_W)            \
-    X(11, SYMLINK, symlink, "nt", "", GOFER_W)       \
-    X(12, LINK, link, "nn", "", GOFER_W)             \
-    X(13, MKNOD, mknod, "n", "", GOFER_W)            \
-    X(14, UNLINK, unlink, "n", "", GOFER_W)          \
-    X(15, RENAME, rename, "nn", "", GOFER_W)         \
+    X(9, CREATE, create, "p", "", GOFER_W | GOFER_D) \
+    X(10, MKDIR, mkdir, "p", "", GOFER_W)            \
+    X(11, SYMLINK, symlink, "pt", "", GOFER_W)       \
+    X(12, LINK, link, "pp", "", GOFER_W)             \
+    X(13, MKNOD, mknod, "p", "", GOFER_W)            \
+    X(14, UNLINK, unlink, "p", "", GOFER_W)          \
+    X(15, RENAME, rename, "pp", "", GOFER_W)         \
     X(16, SETATTR, setattr, "o", "", GOFER_W)        \
     X(17, FSYNC, fsync, "o", "", 0)
 
@@ -116,12 +117,12 @@ struct gofer_attach_rep {
 } GOFER_PACKED;
 
 /*
- * WALK: look up count components one below the other, starting at fid (a directory). The reply has
- * the attributes of each component reached. It stops early, with stop set and without an error, at
- * a component that cannot be found or entered (its errno), or at a symbolic link that is not the
- * last (ELOOP). If the last component reached is a symbolic link its target follows. A walk that
- * reached its end binds newfid if that end is a directory and, with GOFER_WALK_OPEN, opens it if it
- * is a regular file: as OPEN would, but an error of this open is reported in open_err.
+ * WALK: look up count components one below the other, starting at the directory (fid, path). The
+ * reply has the attributes of each component reached. It stops early, with stop set and without an
+ * error, at a component that cannot be found or entered (its errno), or at a symbolic link that is
+ * not the last (ELOOP). If the last component reached is a symbolic link its target follows. A walk
+ * that reached its end binds newfid if that end is a directory and, with GOFER_WALK_OPEN, opens it
+ * if it is a regular file: as OPEN would, but an error of this open is reported in open_err.
  */
 #define GOFER_WALK_OPEN 1
 
@@ -163,9 +164,9 @@ struct gofer_readlink_rep {
 } GOFER_PACKED;
 
 /*
- * READDIR: entries of the directory fid from position cookie on (0: the start; else the cookie of
- * the last entry seen). "." and ".." are left out. With GOFER_READDIR_ATTR each entry carries
- * its attributes, unless it vanished meanwhile. The reply is at most size bytes long.
+ * READDIR: entries of the directory (fid, path) from position cookie on (0: the start; else the
+ * cookie of the last entry seen). "." and ".." are left out. With GOFER_READDIR_ATTR each entry
+ * carries its attributes, unless it vanished meanwhile. The reply is at most size bytes long.
  */
 #define GOFER_READDIR_ATTR 1
 
@@ -248,7 +249,7 @@ struct gofer_mkdir_rep {
     struct gofer_attr attr;
 } GOFER_PACKED;
 
-/* SYMLINK: strings are the new name and the target. */
+/* SYMLINK: strings are the new file and the target. */
 struct gofer_symlink_req {
     u32 fid;
     u32 uid;
@@ -259,7 +260,7 @@ struct gofer_symlink_rep {
     struct gofer_attr attr;
 } GOFER_PACKED;
 
-/* LINK: the file (fid, first name) gets the additional name (newdir, second name). */
+/* LINK: the file (fid, first path) gets the additional name (newdir, second path). */
 struct gofer_link_req {
     u32 fid;
     u32 newdir;
@@ -292,7 +293,7 @@ struct gofer_unlink_rep {
     u8 unused;
 } GOFER_PACKED;
 
-/* RENAME: (fid, first name) becomes (newdir, second name). flags: RENAME_NOREPLACE, _EXCHANGE. */
+/* RENAME: (fid, first path) becomes (newdir, second path). flags: RENAME_NOREPLACE, _EXCHANGE. */
 struct gofer_rename_req {
     u32 fid;
     u32 newdir;

@@ -40,9 +40,10 @@ int handle_attach(struct server *s, const struct gofer_msg *m, struct answer *a)
     return 0;
 }
 
-/* Where a walk stands. The descriptor is owned unless it is the one of the fid it began at. */
+/* Where a walk stands. */
 struct walk {
-    int base, dirfd;
+    int dirfd; /* owned unless it is the fid's */
+    bool own;
     struct gofer_attr attr[GOFER_WALK_MAX];
     struct gofer_walk_rep rep;
     char name[GOFER_NAME_MAX + 1];
@@ -52,8 +53,15 @@ struct walk {
 
 static void walk_leave(struct walk *w)
 {
-    if (w->dirfd != w->base)
+    if (w->own)
         close(w->dirfd);
+}
+
+static void walk_enter(struct walk *w, int dirfd)
+{
+    walk_leave(w);
+    w->dirfd = dirfd;
+    w->own = true;
 }
 
 /* Nothing wrong with the tree: we are short of something, and the walk may be tried again. */
@@ -83,8 +91,7 @@ static int walk_step(struct walk *w, bool last, bool enter)
         w->linklen = n > 0 && n <= GOFER_TEXT_MAX ? n : 0;
     }
     if (S_ISDIR(attr->mode) && enter) {
-        walk_leave(w);
-        w->dirfd = fd;
+        walk_enter(w, fd);
         return 0;
     }
     if (!last)
@@ -104,47 +111,75 @@ static int walk_open(struct walk *w, u32 flags, bool readonly)
     return open_regular(w->dirfd, w->name, flags);
 }
 
+/* Go to the directory that the walk starts at. */
+static int walk_start(struct walk *w, const struct fid *f, const struct gofer_str *path)
+{
+    char dir[GOFER_TEXT_MAX + 1];
+    int fd;
+
+    if (f->kind != FID_DIR)
+        return -ENOTDIR;
+    w->dirfd = f->fd;
+    if (path->len == 0)
+        return 0;
+    memcpy(dir, path->p, path->len);
+    dir[path->len] = '\0';
+    fd = open_below(f->fd, dir, O_PATH | O_DIRECTORY, 0);
+    if (fd < 0)
+        return fd;
+    walk_enter(w, fd);
+    return 0;
+}
+
+/* All steps; what is found is in w->rep. An error: a shortage of ours. */
+static int walk_all(struct walk *w, const struct gofer_msg *m)
+{
+    const struct gofer_walk_req *req = &m->body.walk;
+
+    for (unsigned i = 0; i < req->count && !w->rep.stop; i++) {
+        const struct gofer_str *name = &m->str[1 + i];
+        bool last = i + 1 == req->count;
+
+        memcpy(w->name, name->p, name->len);
+        w->name[name->len] = '\0';
+        w->rep.stop = walk_step(w, last, !last || req->newfid != GOFER_NOFID);
+    }
+    return shortage(w->rep.stop) ? w->rep.stop : 0;
+}
+
 int handle_walk(struct server *s, const struct gofer_msg *m, struct answer *a)
 {
     const struct gofer_walk_req *req = &m->body.walk;
     const struct fid *f = fid_get(s, req->fid);
-    struct walk w = {.rep = {.stop = 0}};
-    u16 mount;
-    u32 mode;
+    struct walk w = {.dirfd = -1};
+    u32 mode = 0;
     int err;
 
     if (!f)
         return -EBADF;
-    if (f->kind != FID_DIR || req->count == 0)
-        return f->kind == FID_DIR ? -EINVAL : -ENOTDIR;
-    err = fid_check_new(s, req->newfid);
+    err = req->count == 0 ? -EINVAL : fid_check_new(s, req->newfid);
+    if (!err)
+        err = walk_start(&w, f, &m->str[0]);
+    if (!err)
+        err = walk_all(&w, m);
     if (err)
-        return err;
-    mount = f->mount;
-    w.base = w.dirfd = f->fd;
-    for (unsigned i = 0; i < req->count && !w.rep.stop; i++) {
-        bool last = i + 1 == req->count;
-        memcpy(w.name, m->str[i].p, m->str[i].len);
-        w.name[m->str[i].len] = '\0';
-        w.rep.stop = walk_step(&w, last, !last || req->newfid != GOFER_NOFID);
-    }
-    if (shortage(w.rep.stop)) {
-        walk_leave(&w);
-        return w.rep.stop;
-    }
-    mode = w.rep.count > 0 ? w.attr[w.rep.count - 1].mode : 0;
-    if (!w.rep.stop && S_ISREG(mode) && (req->flags & GOFER_WALK_OPEN)) {
-        a->fd = walk_open(&w, req->open_flags, s->roots[mount].readonly);
+        goto out;
+    if (!w.rep.stop)
+        mode = w.attr[w.rep.count - 1].mode;
+    if (S_ISREG(mode) && (req->flags & GOFER_WALK_OPEN)) {
+        a->fd = walk_open(&w, req->open_flags, s->roots[f->mount].readonly);
         w.rep.open_err = a->fd < 0 ? a->fd : 0;
     }
-    if (!w.rep.stop && S_ISDIR(mode) && req->newfid != GOFER_NOFID)
-        fid_bind(s, req->newfid, FID_DIR, w.dirfd, mount);
-    else
-        walk_leave(&w);
+    if (S_ISDIR(mode) && req->newfid != GOFER_NOFID) {
+        fid_bind(s, req->newfid, FID_DIR, w.dirfd, f->mount);
+        w.own = false;
+    }
     gofer_put(&a->w, &w.rep, sizeof(w.rep));
     gofer_put(&a->w, w.attr, w.rep.count * sizeof(w.attr[0]));
     gofer_put_str(&a->w, w.link, w.linklen);
-    return 0;
+out:
+    walk_leave(&w);
+    return err;
 }
 
 static int open_place(const struct place *p, u32 flags)
@@ -173,14 +208,14 @@ int handle_open(struct server *s, const struct gofer_msg *m, struct answer *a)
     if (!err)
         err = fid_check_new(s, req->newfid);
     if (err)
-        return err;
+        goto out;
     a->fd = open_place(&p, req->flags);
-    if (a->fd < 0)
-        return a->fd;
-    err = stat_below(a->fd, "", &rep.attr);
+    err = a->fd < 0 ? a->fd : stat_below(a->fd, "", &rep.attr);
     if (!err)
         err = bind_open(s, req->newfid, a->fd, req->flags, p.fid->mount);
     gofer_put(&a->w, &rep, sizeof(rep));
+out:
+    place_put(&p);
     return err;
 }
 
@@ -196,10 +231,10 @@ int handle_readlink(struct server *s, const struct gofer_msg *m, struct answer *
     if (err)
         return err;
     n = readlinkat(p.dirfd, p.name, link, sizeof(link));
-    if (n < 0)
-        return -errno;
-    if (n == 0 || n > GOFER_TEXT_MAX)
-        return -ENAMETOOLONG;
+    err = n < 0 ? -errno : n == 0 || n > GOFER_TEXT_MAX ? -ENAMETOOLONG : 0;
+    place_put(&p);
+    if (err)
+        return err;
     gofer_put(&a->w, &rep, sizeof(rep));
     gofer_put_str(&a->w, link, n);
     return 0;
@@ -223,7 +258,7 @@ _Static_assert(sizeof(struct gofer_dirent) + sizeof(struct gofer_attr) + 4 <= 6 
 #define READDIR_CHUNK     8192
 #define READDIR_CHUNK_MIN 280 /* the longest name fits */
 
-static u16 put_entries(struct answer *a, const struct fid *f, const char *buf, long n, bool attrs)
+static u16 put_entries(struct answer *a, int dirfd, const char *buf, long n, bool attrs)
 {
     u16 count = 0;
 
@@ -237,7 +272,7 @@ static u16 put_entries(struct answer *a, const struct fid *f, const char *buf, l
         if (!gofer_name_ok(h->name, len)) /* "." and ".." */
             continue;
         ent.namelen = len;
-        if (attrs && stat_below(f->fd, h->name, &attr) == 0)
+        if (attrs && stat_below(dirfd, h->name, &attr) == 0)
             ent.flags = GOFER_DIRENT_ATTR;
         gofer_put(&a->w, &ent, sizeof(ent));
         if (ent.flags & GOFER_DIRENT_ATTR)
@@ -248,62 +283,98 @@ static u16 put_entries(struct answer *a, const struct fid *f, const char *buf, l
     return count;
 }
 
-/* Have f->readfd open and at cookie. */
-static int readdir_seek(struct fid *f, u64 cookie)
+/* Entries from where fd is, as many as fit; *cookie is where it is then. */
+static int put_batches(struct answer *a, int fd, bool attrs, struct gofer_readdir_rep *rep,
+                       u64 *cookie)
 {
-    if (f->readfd < 0) {
-        f->readfd = open_below(f->fd, ".", O_RDONLY | O_DIRECTORY, 0);
-        if (f->readfd < 0)
-            return f->readfd;
-        f->cookie = 0;
-    }
-    if (cookie != f->cookie) {
-        if (lseek(f->readfd, cookie, SEEK_SET) < 0)
+    char buf[READDIR_CHUNK] __attribute__((aligned(8)));
+
+    while (gofer_room(&a->w) >= READDIR_CHUNK_MIN * READDIR_GROWTH) {
+        size_t chunk = gofer_room(&a->w) / READDIR_GROWTH;
+        long n = syscall(SYS_getdents64, fd, buf, chunk < sizeof(buf) ? chunk : sizeof(buf));
+
+        if (n < 0 && rep->count == 0)
             return -errno;
-        f->cookie = cookie;
+        if (n <= 0) {
+            rep->eof = n == 0;
+            break;
+        }
+        rep->count += put_entries(a, fd, buf, n, attrs);
+        for (long pos = 0; pos < n; pos += ((struct host_dirent *)(buf + pos))->reclen)
+            *cookie = ((struct host_dirent *)(buf + pos))->off;
     }
     return 0;
+}
+
+/* The directory that p names, open; -errno. */
+static int open_dir(const struct place *p)
+{
+    return p->open_file ? -ENOTDIR : open_below(p->dirfd, p->name, O_RDONLY | O_DIRECTORY, 0);
+}
+
+/* Read a directory that was named by a path: it is opened for this request only. */
+static int readdir_path(const struct place *p, const struct gofer_readdir_req *req,
+                        struct gofer_readdir_rep *rep, struct answer *a)
+{
+    int fd = open_dir(p), err = 0;
+    u64 cookie;
+
+    if (fd < 0)
+        return fd;
+    if (req->cookie && lseek(fd, req->cookie, SEEK_SET) < 0)
+        err = -errno;
+    if (!err)
+        err = put_batches(a, fd, req->flags & GOFER_READDIR_ATTR, rep, &cookie);
+    close(fd);
+    return err;
+}
+
+/* Read a fid's directory: it stays open until its end. */
+static int readdir_fid(struct fid *f, const struct place *p, const struct gofer_readdir_req *req,
+                       struct gofer_readdir_rep *rep, struct answer *a)
+{
+    int err;
+
+    if (f->readfd < 0) {
+        f->readfd = open_dir(p);
+        f->cookie = 0;
+    }
+    if (f->readfd < 0)
+        return f->readfd;
+    if (req->cookie != f->cookie && lseek(f->readfd, req->cookie, SEEK_SET) < 0)
+        return -errno;
+    f->cookie = req->cookie;
+    err = put_batches(a, f->readfd, req->flags & GOFER_READDIR_ATTR, rep, &f->cookie);
+    if (rep->eof) {
+        close(f->readfd);
+        f->readfd = -1;
+    }
+    return err;
 }
 
 int handle_readdir(struct server *s, const struct gofer_msg *m, struct answer *a)
 {
     const struct gofer_readdir_req *req = &m->body.readdir;
-    struct fid *f = fid_get(s, req->fid);
-    char buf[READDIR_CHUNK] __attribute__((aligned(8)));
     struct gofer_readdir_rep rep = {0};
     u32 head = a->w.len;
-    long n;
-    int err;
+    struct place p;
+    int err = place_get(s, req->fid, &m->str[0], false, &p);
 
-    if (!f || f->kind != FID_DIR)
-        return f ? -ENOTDIR : -EBADF;
-    err = readdir_seek(f, req->cookie);
     if (err)
         return err;
     if (req->size < a->w.cap)
         a->w.cap = req->size;
     gofer_put(&a->w, &rep, sizeof(rep));
     if (gofer_room(&a->w) < READDIR_CHUNK_MIN * READDIR_GROWTH)
-        return -EINVAL;
-    while (gofer_room(&a->w) >= READDIR_CHUNK_MIN * READDIR_GROWTH) {
-        size_t chunk = gofer_room(&a->w) / READDIR_GROWTH;
-        n = syscall(SYS_getdents64, f->readfd, buf, chunk < sizeof(buf) ? chunk : sizeof(buf));
-        if (n < 0 && rep.count == 0)
-            return -errno;
-        if (n <= 0) {
-            rep.eof = n == 0;
-            break;
-        }
-        rep.count += put_entries(a, f, buf, n, req->flags & GOFER_READDIR_ATTR);
-        for (long pos = 0; pos < n; pos += ((struct host_dirent *)(buf + pos))->reclen)
-            f->cookie = ((struct host_dirent *)(buf + pos))->off;
-    }
-    if (rep.eof) {
-        close(f->readfd);
-        f->readfd = -1;
-    }
-    memcpy(a->w.buf + head, &rep, sizeof(rep));
-    return 0;
+        err = -EINVAL;
+    else if (m->str[0].len > 0)
+        err = readdir_path(&p, req, &rep, a);
+    else
+        err = readdir_fid(fid_get(s, req->fid), &p, req, &rep, a);
+    place_put(&p);
+    if (!err)
+        memcpy(a->w.buf + head, &rep, sizeof(rep));
+    return err;
 }
 
 int handle_getattr(struct server *s, const struct gofer_msg *m, struct answer *a)
@@ -315,6 +386,7 @@ int handle_getattr(struct server *s, const struct gofer_msg *m, struct answer *a
     err = place_get(s, m->body.getattr.fid, &m->str[0], false, &p);
     if (!err)
         err = place_stat(&p, &rep.attr);
+    place_put(&p);
     gofer_put(&a->w, &rep, sizeof(rep));
     return err;
 }
@@ -366,8 +438,7 @@ static int sync_place(const struct place *p, bool datasync)
     } else {
         if (fstatat(p->dirfd, p->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             return -errno;
-        fd = S_ISDIR(st.st_mode) ? open_below(p->dirfd, p->name, O_RDONLY | O_DIRECTORY, 0)
-                                 : open_regular(p->dirfd, p->name, O_RDONLY);
+        fd = S_ISDIR(st.st_mode) ? open_dir(p) : open_regular(p->dirfd, p->name, O_RDONLY);
         if (fd < 0)
             return fd;
     }
@@ -386,6 +457,7 @@ int handle_fsync(struct server *s, const struct gofer_msg *m, struct answer *a)
     err = place_get(s, m->body.fsync.fid, &m->str[0], false, &p);
     if (!err)
         err = sync_place(&p, m->body.fsync.datasync);
+    place_put(&p);
     gofer_put(&a->w, &rep, sizeof(rep));
     return err;
 }

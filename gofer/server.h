@@ -49,12 +49,13 @@ struct server {
 
 /*
  * A file named by a request, as the *at() system calls want it. For a directory itself name is
- * ".", for an open file it is "" (with AT_EMPTY_PATH).
+ * ".", for an open file it is "" (with AT_EMPTY_PATH). Lives for one request; place_put() ends it.
  */
 struct place {
     int dirfd;
-    const struct fid *fid;
+    bool close_dirfd; /* it was opened on the way */
     bool open_file;
+    const struct fid *fid;
     char name[GOFER_NAME_MAX + 1];
 };
 
@@ -75,16 +76,20 @@ void fid_bind(struct server *s, u32 nr, enum fid_kind kind, int fd, u16 mount);
 void fid_clunk(struct server *s, u32 nr);
 /* Bind a second descriptor of the open file fd to nr, which was checked; GOFER_NOFID: nothing. */
 int bind_open(struct server *s, u32 nr, int fd, u32 flags, u16 mount);
-/* Resolve fid + optional component. 0, -EBADF, -ENOTDIR, -EROFS (write on a read-only mount). */
+/*
+ * Resolve fid + path up to the last component. 0 or -errno: -EBADF, -EROFS (write on a read-only
+ * mount), or what opening the directory gave.
+ */
 int place_get(struct server *s, u32 nr, const struct gofer_str *str, bool write, struct place *p);
+void place_put(struct place *p);
 int place_stat(const struct place *p, struct gofer_attr *attr);
 /* Attributes of a name below a descriptor; "" is the descriptor itself. */
 int stat_below(int dirfd, const char *name, struct gofer_attr *attr);
 
 /* ---- path.c: every open of the gofer ---- */
 
-/* Open one component below dirfd, never following a link; descriptor or -errno. */
-int open_below(int dirfd, const char *name, u64 flags, u32 mode);
+/* Open a path below dirfd, never following a link; descriptor or -errno. */
+int open_below(int dirfd, const char *path, u64 flags, u32 mode);
 /* The same, a regular file or an error, whatever happens to the name meanwhile. */
 int open_regular(int dirfd, const char *name, u32 flags);
 /* Are these flags ones that OPEN takes? */

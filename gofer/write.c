@@ -57,15 +57,15 @@ int handle_create(struct server *s, const struct gofer_msg *m, struct answer *a)
     if (!err)
         err = fid_check_new(s, req->newfid);
     if (err)
-        return err;
+        goto out;
     a->fd = open_below(p.dirfd, p.name, O_CREAT | O_EXCL | (req->flags & ~(u32)O_TRUNC),
                        req->mode & 0700);
-    if (a->fd < 0)
-        return a->fd;
-    err = settle_or_remove(&p, req->uid, req->gid, req->mode, &rep.attr, 0);
+    err = a->fd < 0 ? a->fd : settle_or_remove(&p, req->uid, req->gid, req->mode, &rep.attr, 0);
     if (!err)
         err = bind_open(s, req->newfid, a->fd, req->flags, p.fid->mount);
     gofer_put(&a->w, &rep, sizeof(rep));
+out:
+    place_put(&p);
     return err;
 }
 
@@ -77,11 +77,11 @@ int handle_mkdir(struct server *s, const struct gofer_msg *m, struct answer *a)
     int err;
 
     err = place_get(s, req->fid, &m->str[0], true, &p);
-    if (err)
-        return err;
-    if (mkdirat(p.dirfd, p.name, 0700) < 0)
-        return -errno;
-    err = settle_or_remove(&p, req->uid, req->gid, req->mode, &rep.attr, AT_REMOVEDIR);
+    if (!err)
+        err = mkdirat(p.dirfd, p.name, 0700) < 0 ? -errno : 0;
+    if (!err)
+        err = settle_or_remove(&p, req->uid, req->gid, req->mode, &rep.attr, AT_REMOVEDIR);
+    place_put(&p);
     gofer_put(&a->w, &rep, sizeof(rep));
     return err;
 }
@@ -94,15 +94,28 @@ int handle_symlink(struct server *s, const struct gofer_msg *m, struct answer *a
     struct place p;
     int err;
 
-    err = place_get(s, req->fid, &m->str[0], true, &p);
-    if (err)
-        return err;
     snprintf(target, sizeof(target), "%.*s", (int)m->str[1].len, m->str[1].p);
-    if (symlinkat(target, p.dirfd, p.name) < 0)
-        return -errno;
-    err = settle_or_remove(&p, req->uid, req->gid, 0, &rep.attr, 0);
+    err = place_get(s, req->fid, &m->str[0], true, &p);
+    if (!err)
+        err = symlinkat(target, p.dirfd, p.name) < 0 ? -errno : 0;
+    if (!err)
+        err = settle_or_remove(&p, req->uid, req->gid, 0, &rep.attr, 0);
+    place_put(&p);
     gofer_put(&a->w, &rep, sizeof(rep));
     return err;
+}
+
+/* Both files of a request, on one mount. Both are to be put, also after an error. */
+static int places_get(struct server *s, const struct gofer_msg *m, u32 fid, u32 newdir,
+                      struct place *from, struct place *to)
+{
+    int err;
+
+    *to = (struct place){0};
+    err = place_get(s, fid, &m->str[0], true, from);
+    if (!err)
+        err = place_get(s, newdir, &m->str[1], true, to);
+    return !err && from->fid->mount != to->fid->mount ? -EXDEV : err;
 }
 
 int handle_link(struct server *s, const struct gofer_msg *m, struct answer *a)
@@ -110,18 +123,14 @@ int handle_link(struct server *s, const struct gofer_msg *m, struct answer *a)
     const struct gofer_link_req *req = &m->body.link;
     struct gofer_link_rep rep;
     struct place from, to;
-    int err;
+    int err = places_get(s, m, req->fid, req->newdir, &from, &to);
 
-    err = place_get(s, req->fid, &m->str[0], true, &from);
+    if (!err && linkat(from.dirfd, from.name, to.dirfd, to.name, 0) < 0)
+        err = -errno;
     if (!err)
-        err = place_get(s, req->newdir, &m->str[1], true, &to);
-    if (err)
-        return err;
-    if (from.fid->mount != to.fid->mount)
-        return -EXDEV;
-    if (linkat(from.dirfd, from.name, to.dirfd, to.name, 0) < 0)
-        return -errno;
-    err = place_stat(&to, &rep.attr);
+        err = place_stat(&to, &rep.attr);
+    place_put(&from);
+    place_put(&to);
     gofer_put(&a->w, &rep, sizeof(rep));
     return err;
 }
@@ -136,11 +145,11 @@ int handle_mknod(struct server *s, const struct gofer_msg *m, struct answer *a)
     if (!S_ISFIFO(req->mode) && !S_ISSOCK(req->mode))
         return -EPERM;
     err = place_get(s, req->fid, &m->str[0], true, &p);
-    if (err)
-        return err;
-    if (mknodat(p.dirfd, p.name, (req->mode & S_IFMT) | 0600, 0) < 0)
-        return -errno;
-    err = settle_or_remove(&p, req->uid, req->gid, req->mode, &rep.attr, 0);
+    if (!err)
+        err = mknodat(p.dirfd, p.name, (req->mode & S_IFMT) | 0600, 0) < 0 ? -errno : 0;
+    if (!err)
+        err = settle_or_remove(&p, req->uid, req->gid, req->mode, &rep.attr, 0);
+    place_put(&p);
     gofer_put(&a->w, &rep, sizeof(rep));
     return err;
 }
@@ -155,12 +164,11 @@ int handle_unlink(struct server *s, const struct gofer_msg *m, struct answer *a)
     if (req->flags & ~(u32)GOFER_UNLINK_DIR)
         return -EINVAL;
     err = place_get(s, req->fid, &m->str[0], true, &p);
-    if (err)
-        return err;
-    if (unlinkat(p.dirfd, p.name, req->flags & GOFER_UNLINK_DIR ? AT_REMOVEDIR : 0) < 0)
-        return -errno;
+    if (!err && unlinkat(p.dirfd, p.name, req->flags & GOFER_UNLINK_DIR ? AT_REMOVEDIR : 0) < 0)
+        err = -errno;
+    place_put(&p);
     gofer_put(&a->w, &rep, sizeof(rep));
-    return 0;
+    return err;
 }
 
 int handle_rename(struct server *s, const struct gofer_msg *m, struct answer *a)
@@ -172,17 +180,13 @@ int handle_rename(struct server *s, const struct gofer_msg *m, struct answer *a)
 
     if (req->flags & ~(u32)(RENAME_NOREPLACE | RENAME_EXCHANGE))
         return -EINVAL;
-    err = place_get(s, req->fid, &m->str[0], true, &from);
-    if (!err)
-        err = place_get(s, req->newdir, &m->str[1], true, &to);
-    if (err)
-        return err;
-    if (from.fid->mount != to.fid->mount)
-        return -EXDEV;
-    if (syscall(SYS_renameat2, from.dirfd, from.name, to.dirfd, to.name, req->flags) < 0)
-        return -errno;
+    err = places_get(s, m, req->fid, req->newdir, &from, &to);
+    if (!err && syscall(SYS_renameat2, from.dirfd, from.name, to.dirfd, to.name, req->flags) < 0)
+        err = -errno;
+    place_put(&from);
+    place_put(&to);
     gofer_put(&a->w, &rep, sizeof(rep));
-    return 0;
+    return err;
 }
 
 static int set_mode(const struct place *p, u32 mode)
@@ -258,6 +262,7 @@ int handle_setattr(struct server *s, const struct gofer_msg *m, struct answer *a
         err = set_times(&p, req);
     if (!err)
         err = place_stat(&p, &rep.attr);
+    place_put(&p);
     gofer_put(&a->w, &rep, sizeof(rep));
     return err;
 }

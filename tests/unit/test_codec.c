@@ -19,6 +19,7 @@ static int walk_request(const char *const *names, unsigned n, u16 count)
 
     gofer_begin(&w, buf, sizeof(buf), GOFER_WALK, 42, 0);
     gofer_put(&w, &req, sizeof(req));
+    gofer_put_str(&w, "base/dir", 8);
     for (unsigned i = 0; i < n; i++)
         gofer_put_str(&w, names[i], strlen(names[i]));
     return gofer_end(&w);
@@ -34,10 +35,11 @@ START_TEST(walk_round_trip)
     ck_assert_uint_eq(msg.hdr.type, GOFER_WALK);
     ck_assert_uint_eq(msg.hdr.tag, 42);
     ck_assert_uint_eq(msg.body.walk.fid, 7);
-    ck_assert_uint_eq(msg.nstr, 4);
+    ck_assert_uint_eq(msg.nstr, 5);
+    ck_assert_uint_eq(msg.str[0].len, 8);
     for (unsigned i = 0; i < 4; i++) {
-        ck_assert_uint_eq(msg.str[i].len, strlen(names[i]));
-        ck_assert_mem_eq(msg.str[i].p, names[i], msg.str[i].len);
+        ck_assert_uint_eq(msg.str[i + 1].len, strlen(names[i]));
+        ck_assert_mem_eq(msg.str[i + 1].p, names[i], msg.str[i + 1].len);
     }
 }
 END_TEST
@@ -57,6 +59,26 @@ START_TEST(bad_names)
     name = longname + 1;
     ck_assert_int_eq(gofer_decode_request(&msg, buf, walk_request(&name, 1, 1)), 0);
     ck_assert(!gofer_name_ok("a\0b", 3));
+}
+END_TEST
+
+START_TEST(paths)
+{
+    static const char *const good[] = {"a", "a/b", "..a/.b/...", "a b/\xff"};
+    static const char *const bad[] = {"",    "/",    "a/",   "/a",  "a//b",  ".",
+                                      "a/.", "a/..", "../a", "./a", "a/../b"};
+    char deep[GOFER_TEXT_MAX + 2];
+
+    for (unsigned i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+        ck_assert(gofer_path_ok(good[i], strlen(good[i])));
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        ck_assert(!gofer_path_ok(bad[i], strlen(bad[i])));
+    ck_assert(!gofer_path_ok("a\0b/c", 5));
+    for (unsigned i = 0; i < sizeof(deep); i++)
+        deep[i] = i % 2 ? '/' : 'x';
+    ck_assert(gofer_path_ok(deep, GOFER_TEXT_MAX));
+    ck_assert(!gofer_path_ok(deep, GOFER_TEXT_MAX - 1)); /* ends in a slash */
+    ck_assert(!gofer_path_ok(deep, GOFER_TEXT_MAX + 2));
 }
 END_TEST
 
@@ -246,6 +268,7 @@ int main(void)
 
     tcase_add_test(tc, walk_round_trip);
     tcase_add_test(tc, bad_names);
+    tcase_add_test(tc, paths);
     tcase_add_test(tc, bad_lengths);
     tcase_add_test(tc, bad_headers);
     tcase_add_test(tc, writer_bounds);

@@ -82,6 +82,7 @@ static void start(void)
     make_link("ro/abs", secret);
     make_link("ro/rel", "../secret");
     make_link("ro/up", "..");
+    make_link("ro/in", "d");
     make_link("ro/d/loop", "loop");
     snprintf(path, sizeof(path), "%s/ro/fifo", dir);
     ck_assert_int_eq(mkfifo(path, 0644), 0);
@@ -171,6 +172,7 @@ static int walk(u32 fid, u32 newfid, u32 flags, const char *path)
     for (const char *p = path; *p; p++)
         req.count += *p == '/';
     BEGIN(GOFER_WALK, req);
+    STR("");
     for (const char *p = path;; p++) {
         size_t n = strcspn(p, "/");
         gofer_put_str(&w, p, n);
@@ -222,6 +224,39 @@ START_TEST(walking)
 }
 END_TEST
 
+/* The same places by path, from the root's fid alone. */
+START_TEST(paths)
+{
+    struct gofer_walk_req wr = {1, GOFER_NOFID, GOFER_WALK_OPEN, O_RDONLY, 1};
+    struct gofer_readdir_req rd = {.fid = 1, .size = 65536};
+    struct gofer_getattr_req ga = {1};
+
+    ck_assert_int_eq(attach(RO, 1), 0);
+    BEGIN(GOFER_WALK, wr);
+    STR("d/e");
+    STR("deep");
+    ck_assert_int_eq(CALL(), 0);
+    ck_assert_uint_eq(msg.count, 1);
+    check_donated("deep");
+    ck_assert_int_eq(open_file(1, GOFER_NOFID, O_RDONLY, "d/e/deep"), 0);
+    check_donated("deep");
+    BEGIN(GOFER_READDIR, rd);
+    STR("d/e");
+    ck_assert_int_eq(CALL(), 0);
+    ck_assert_uint_eq(msg.count, 1);
+    ck_assert_uint_eq(msg.body.readdir_rep.eof, 1);
+    BEGIN(GOFER_GETATTR, ga);
+    STR("d/e/deep");
+    ck_assert_int_eq(CALL(), 0);
+    ck_assert_uint_eq(msg.body.getattr_rep.attr.size, 4);
+    /* Not through links, whether they lead out or stay inside. */
+    ck_assert_int_eq(open_file(1, GOFER_NOFID, O_RDONLY, "up/secret"), -ENOTDIR);
+    ck_assert_int_eq(open_file(1, GOFER_NOFID, O_RDONLY, "up/ro/file"), -ELOOP);
+    ck_assert_int_eq(open_file(1, GOFER_NOFID, O_RDONLY, "in/e/deep"), -ENOTDIR);
+    ck_assert_int_eq(open_file(1, GOFER_NOFID, O_RDONLY, "in/../file"), -EBADMSG);
+}
+END_TEST
+
 START_TEST(links)
 {
     ck_assert_int_eq(attach(RO, 0), 0);
@@ -250,6 +285,7 @@ START_TEST(escapes)
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         struct gofer_walk_req req = {0, GOFER_NOFID, 0, 0, 1};
         BEGIN(GOFER_WALK, req);
+        STR("");
         STR(names[i]);
         ck_assert_int_eq(CALL(), -EBADMSG);
         if (names[i][0])
@@ -274,12 +310,15 @@ START_TEST(escapes)
     ck_assert_int_eq(attach(RO, GOFER_NOFID), -EINVAL);
     rd.fid = 9;
     BEGIN(GOFER_READDIR, rd);
+    STR("");
     ck_assert_int_eq(CALL(), -EBADF);
     rd = (struct gofer_readdir_req){.fid = 0, .size = 16};
     BEGIN(GOFER_READDIR, rd);
+    STR("");
     ck_assert_int_eq(CALL(), -EINVAL);
     rd = (struct gofer_readdir_req){.fid = 0, .size = 65536, .cookie = ~0ull};
     BEGIN(GOFER_READDIR, rd);
+    STR("");
     ck_assert_int_eq(CALL(), -EINVAL);
 }
 END_TEST
@@ -340,6 +379,7 @@ START_TEST(directories)
         u32 pos = 0;
 
         BEGIN(GOFER_READDIR, req);
+        STR("");
         ck_assert_int_eq(CALL(), 0);
         ck_assert_uint_le(msg.hdr.len, 4096);
         while (gofer_msg_dirent(&msg, &pos, &ent, &attr, &n)) {
@@ -357,11 +397,13 @@ START_TEST(directories)
     ck_assert_uint_eq(total, 1000);
     /* Again from the start, and from the end. */
     BEGIN(GOFER_READDIR, req);
+    STR("");
     ck_assert_int_eq(CALL(), 0);
     ck_assert_uint_eq(msg.count, 0);
     ck_assert_uint_eq(msg.body.readdir_rep.eof, 1);
     req.cookie = 0;
     BEGIN(GOFER_READDIR, req);
+    STR("");
     ck_assert_int_eq(CALL(), 0);
     ck_assert_uint_gt(msg.count, 10);
 }
@@ -618,6 +660,7 @@ int main(void)
 
     tcase_add_checked_fixture(tc, start, stop);
     tcase_add_test(tc, walking);
+    tcase_add_test(tc, paths);
     tcase_add_test(tc, links);
     tcase_add_test(tc, escapes);
     tcase_add_test(tc, garbage);

@@ -4,13 +4,13 @@
  * data comes from donated host descriptors, without the gofer.
  *
  * The tree is taken to be ours alone (exclusive): attributes, links and missing names are cached
- * for good. So a fid is nothing but a shortcut: each directory knows its parent and its name, and
- * gets a fid when one is needed; the least recently used ones are let go.
+ * for good, and a file is named to the gofer by its path from the root.
  */
 #pragma once
 
 #include "gofer/codec.h"
 #include "sentry/fs/gofer.h"
+#include "sentry/lib/hashtab.h"
 
 struct gofer_node;
 
@@ -25,14 +25,8 @@ struct gofer_conn {
     struct mutex lock;
     u32 index;
     u16 tag;
+    u32 next_fid;
     u8 *request, *reply; /* GOFER_MSG_MAX each, physically contiguous */
-    struct list dirs;    /* gofer_node.fid_link of those with a fid; least recently used first */
-    u32 nfids, fid_limit;
-    u32 next_fid;   /* numbers from here on were never used */
-    u32 *free_fids; /* numbers that are free on both sides */
-    u32 nfree;
-    u32 stale[64]; /* fids of nobody any more, to be clunked together */
-    u32 nstale;
 };
 
 /* A mounted tree; sb->private. Lives as long as the super block. */
@@ -40,9 +34,10 @@ struct gofer_tree {
     struct gofer_conn *conn;
     struct super *sb;
     u32 mount; /* the gofer's index */
+    u32 fid;   /* of the root */
     bool readonly;
     struct spinlock lock; /* nodes, devs */
-    struct list *nodes;   /* hash table of gofer_node.hash_link by (dev, ino) */
+    struct hashtab nodes; /* gofer_node.hash_link by (dev, ino) */
     /* Host devices (file systems mounted below the root) and what we call them; [0]: the root's. */
     struct {
         u64 host, ours;
@@ -54,20 +49,19 @@ struct gofer_chunk;
 
 /*
  * The file system's part of an inode; inode->private. Freed with the inode.
- * dev, ino: constant. fid, fid_link, parent, name: conn->lock. host_fd, opens, idle_link, heat:
- * lock. chunks, nvmas: the window's lock.
+ * dev, ino: constant. parent, name: conn->lock. host_fd, opens, idle_link, heat: lock.
+ * chunks, nvmas, top: the window's lock.
  */
 struct gofer_node {
     struct inode *inode;
     struct gofer_tree *tree;
-    struct list hash_link;
+    struct hash_link hash_link;
     u64 dev, ino;
 
     struct gofer_node *parent; /* held through its inode; NULL: the root, or removed */
     char *name;                /* name in parent */
-    char *link;                /* symbolic links: target, once known */
-    u32 fid;
-    struct list fid_link;
+    u32 name_len;
+    char *link; /* symbolic links: target, once known */
 
     struct mutex lock;
     s32 host_fd[2]; /* read-only, read-write; -1: none */
@@ -94,21 +88,25 @@ struct gofer_call {
     struct gofer_writer w;
     struct gofer_msg m; /* reply; points into the connection's buffer until call_end */
     s32 fd;             /* donated descriptor (index in the host's table), -1: none; the caller's */
-    u32 dir;            /* fid that the request is about, for the caller's use */
+    int err;            /* what was wrong while the request was put together */
 };
 
 struct gofer_conn *gofer_conn_get(u32 index); /* ERR_PTR(-ENOMEM, -EBADF) */
-/* Write the fixed part of a request. conn->lock is held from call_begin to call_end. */
+/*
+ * A request: begin writes the fixed part, whose fid is the root's, then strings and send follow.
+ * conn->lock is held from begin to the end of looking at the reply.
+ */
 void gofer_call_begin(struct gofer_call *c, u16 type, const void *fixed, size_t n);
-/* Round trip. 0, the gofer's errno, or -EIO when there is no sense in what it says. */
+/* The path of n, or of a name in it (len 0: n itself). */
+void gofer_call_path(struct gofer_call *c, const struct gofer_node *n, const char *name,
+                     size_t len);
+/*
+ * Round trip. 0 or the gofer's errno; -ENAMETOOLONG and -ENOENT for a path that cannot be said,
+ * -EIO when there is no sense in what came back.
+ */
 int gofer_call_send(struct gofer_call *c);
-
-/* The fid of a directory node (or -errno), walking to it when it has none. conn->lock held. */
-s64 gofer_node_fid(struct gofer_conn *conn, struct gofer_node *n);
-/* Bind a tree's root. conn->lock held. */
-int gofer_attach(struct gofer_conn *conn, u32 mount, u32 *fid, struct gofer_attach_rep *rep);
-/* n has no fid any more. conn->lock held. */
-void gofer_fid_drop(struct gofer_conn *conn, struct gofer_node *n);
+/* Bind t->fid to the root of the tree. conn->lock not held. */
+int gofer_attach(struct gofer_tree *t, struct gofer_attach_rep *rep);
 
 /* ---- inode.c, dir.c, file.c ---- */
 

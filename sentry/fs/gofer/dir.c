@@ -13,22 +13,14 @@ static struct gofer_tree *tree_of(const struct inode *i)
     return node_of(i)->tree;
 }
 
-/* A request about dir begins: conn->lock taken, dir's fid in c->dir. */
-static int begin(struct inode *dir, struct gofer_call *c)
+/* A request about a name in dir, or dir itself (name NULL); ends with end(). */
+static void begin(struct gofer_call *c, struct inode *dir, u16 type, const void *req, size_t n,
+                  const struct dentry *name)
 {
-    s64 fid;
-
     c->conn = tree_of(dir)->conn;
-    c->fd = -1;
     mutex_lock(&c->conn->lock);
-    fid = gofer_node_fid(c->conn, node_of(dir));
-    c->dir = (u32)fid;
-    return fid < 0 ? (int)fid : 0;
-}
-
-static void put_name(struct gofer_call *c, const struct dentry *d)
-{
-    gofer_put_str(&c->w, d->name, d->name_len);
+    gofer_call_begin(c, type, req, n);
+    gofer_call_path(c, node_of(dir), name ? name->name : NULL, name ? name->name_len : 0);
 }
 
 static void end(struct gofer_call *c)
@@ -44,17 +36,14 @@ struct found {
 
 static int lookup_send(struct inode *dir, const char *name, size_t len, struct found *f)
 {
-    struct gofer_walk_req req = {.newfid = GOFER_NOFID, .count = 1};
+    struct gofer_walk_req req = {.fid = tree_of(dir)->fid, .newfid = GOFER_NOFID, .count = 1};
     struct gofer_call c;
     char *copy = NULL;
-    int err = begin(dir, &c);
+    int err;
 
-    if (!err) {
-        req.fid = c.dir;
-        gofer_call_begin(&c, GOFER_WALK, &req, sizeof(req));
-        gofer_put_str(&c.w, name, len);
-        err = gofer_call_send(&c);
-    }
+    begin(&c, dir, GOFER_WALK, &req, sizeof(req), NULL);
+    gofer_put_str(&c.w, name, len);
+    err = gofer_call_send(&c);
     if (!err)
         err = c.m.body.walk_rep.stop;
     if (!err && c.m.count != 1)
@@ -121,20 +110,19 @@ static int list_entry(struct inode *dir, struct gofer_lister *l, const struct go
 /* One message full of entries; copy: a buffer for it. */
 static int list_batch(struct inode *dir, struct gofer_lister *l, u8 *copy, u64 *cookie, bool *eof)
 {
-    struct gofer_readdir_req req = {
-        .size = GOFER_MSG_MAX, .flags = GOFER_READDIR_ATTR, .cookie = *cookie};
+    struct gofer_readdir_req req = {.fid = tree_of(dir)->fid,
+                                    .size = GOFER_MSG_MAX,
+                                    .flags = GOFER_READDIR_ATTR,
+                                    .cookie = *cookie};
     struct gofer_call c;
     struct gofer_dirent ent;
     struct gofer_attr attr;
     struct gofer_str name;
     u32 pos = 0;
-    int err = begin(dir, &c);
+    int err;
 
-    if (!err) {
-        req.fid = c.dir;
-        gofer_call_begin(&c, GOFER_READDIR, &req, sizeof(req));
-        err = gofer_call_send(&c);
-    }
+    begin(&c, dir, GOFER_READDIR, &req, sizeof(req), NULL);
+    err = gofer_call_send(&c);
     if (!err) {
         memcpy(copy, c.m.tail, c.m.tail_len);
         c.m.tail = copy;
@@ -242,99 +230,64 @@ static int made(struct inode *dir, struct dentry *d, struct gofer_call *c, int e
 
 static int create(struct inode *dir, struct dentry *d, u32 mode)
 {
-    struct gofer_create_req req = {.newfid = GOFER_NOFID, .flags = O_RDWR, .mode = mode & 07777};
+    struct gofer_create_req req = {.fid = tree_of(dir)->fid,
+                                   .newfid = GOFER_NOFID,
+                                   .flags = O_RDWR,
+                                   .mode = mode & 07777,
+                                   .uid = current->cred->fsuid,
+                                   .gid = group_in(dir)};
     struct gofer_call c;
-    int err = begin(dir, &c);
 
-    if (!err) {
-        req.uid = current->cred->fsuid;
-        req.gid = group_in(dir);
-        req.fid = c.dir;
-        gofer_call_begin(&c, GOFER_CREATE, &req, sizeof(req));
-        put_name(&c, d);
-        err = gofer_call_send(&c);
-    }
-    return made(dir, d, &c, err, &c.m.body.create_rep.attr, NULL);
+    begin(&c, dir, GOFER_CREATE, &req, sizeof(req), d);
+    return made(dir, d, &c, gofer_call_send(&c), &c.m.body.create_rep.attr, NULL);
 }
 
 static int mkdir(struct inode *dir, struct dentry *d, u32 mode)
 {
-    struct gofer_mkdir_req req = {0};
+    struct gofer_mkdir_req req = {.fid = tree_of(dir)->fid,
+                                  .mode = (mode & 07777) | (dir->attr.mode & S_ISGID),
+                                  .uid = current->cred->fsuid,
+                                  .gid = group_in(dir)};
     struct gofer_call c;
-    int err = begin(dir, &c);
 
-    if (!err) {
-        req.uid = current->cred->fsuid;
-        req.gid = group_in(dir);
-        req.mode = (mode & 07777) | (dir->attr.mode & S_ISGID);
-        req.fid = c.dir;
-        gofer_call_begin(&c, GOFER_MKDIR, &req, sizeof(req));
-        put_name(&c, d);
-        err = gofer_call_send(&c);
-    }
-    return made(dir, d, &c, err, &c.m.body.mkdir_rep.attr, NULL);
+    begin(&c, dir, GOFER_MKDIR, &req, sizeof(req), d);
+    return made(dir, d, &c, gofer_call_send(&c), &c.m.body.mkdir_rep.attr, NULL);
 }
 
 static int symlink(struct inode *dir, struct dentry *d, const char *target)
 {
-    struct gofer_symlink_req req = {0};
+    struct gofer_symlink_req req = {
+        .fid = tree_of(dir)->fid, .uid = current->cred->fsuid, .gid = group_in(dir)};
     struct gofer_call c;
-    int err = begin(dir, &c);
 
-    if (!err) {
-        req.uid = current->cred->fsuid;
-        req.gid = group_in(dir);
-        req.fid = c.dir;
-        gofer_call_begin(&c, GOFER_SYMLINK, &req, sizeof(req));
-        put_name(&c, d);
-        gofer_put_str(&c.w, target, strlen(target));
-        err = gofer_call_send(&c);
-    }
-    return made(dir, d, &c, err, &c.m.body.symlink_rep.attr, target);
+    begin(&c, dir, GOFER_SYMLINK, &req, sizeof(req), d);
+    gofer_put_str(&c.w, target, strlen(target));
+    return made(dir, d, &c, gofer_call_send(&c), &c.m.body.symlink_rep.attr, target);
 }
 
 static int mknod(struct inode *dir, struct dentry *d, u32 mode, u64 rdev)
 {
-    struct gofer_mknod_req req = {.mode = mode};
+    struct gofer_mknod_req req = {
+        .fid = tree_of(dir)->fid, .mode = mode, .uid = current->cred->fsuid, .gid = group_in(dir)};
     struct gofer_call c;
-    int err;
 
     if (S_ISREG(mode))
         return create(dir, d, mode);
-    err = begin(dir, &c);
-    if (!err) {
-        req.uid = current->cred->fsuid;
-        req.gid = group_in(dir);
-        req.fid = c.dir;
-        gofer_call_begin(&c, GOFER_MKNOD, &req, sizeof(req));
-        put_name(&c, d);
-        err = gofer_call_send(&c);
-    }
-    return made(dir, d, &c, err, &c.m.body.mknod_rep.attr, NULL);
+    begin(&c, dir, GOFER_MKNOD, &req, sizeof(req), d);
+    return made(dir, d, &c, gofer_call_send(&c), &c.m.body.mknod_rep.attr, NULL);
 }
 
 static int link(struct inode *dir, struct dentry *d, struct inode *target)
 {
-    struct gofer_node *t = node_of(target);
-    struct gofer_link_req req;
+    struct gofer_link_req req = {.fid = tree_of(dir)->fid, .newdir = tree_of(dir)->fid};
     struct gofer_attr attr;
     struct gofer_call c;
-    int err = begin(dir, &c);
+    int err = -ENOENT;
 
-    s64 from = t->parent && t->name ? 0 : -ENOENT;
-
-    if (!err && !from)
-        from = gofer_node_fid(c.conn, t->parent);
-    if (!err && from < 0)
-        err = (int)from;
-    if (!err) {
-        req.fid = (u32)from;
-        req.newdir = c.dir;
-        gofer_call_begin(&c, GOFER_LINK, &req, sizeof(req));
-        gofer_put_str(&c.w, t->name, strlen(t->name));
-        put_name(&c, d);
+    begin(&c, target, GOFER_LINK, &req, sizeof(req), NULL);
+    gofer_call_path(&c, node_of(dir), d->name, d->name_len);
+    if (node_of(target)->parent) /* it still has the name we know it by */
         err = gofer_call_send(&c);
-    }
     if (!err)
         attr = c.m.body.link_rep.attr;
     end(&c);
@@ -355,6 +308,7 @@ static struct inode *replace_place(struct gofer_node *n, struct gofer_node *pare
 
     kfree(n->name);
     n->name = name;
+    n->name_len = name ? (u32)strlen(name) : 0;
     n->parent = parent;
     if (parent)
         inode_get(parent->inode);
@@ -368,18 +322,14 @@ static bool is_place(const struct gofer_node *n, const struct inode *dir, const 
 
 static int remove(struct inode *dir, struct dentry *d, u32 flags)
 {
-    struct gofer_unlink_req req = {.flags = flags};
+    struct gofer_unlink_req req = {.fid = tree_of(dir)->fid, .flags = flags};
     struct inode *i = d->inode, *old = NULL;
     struct gofer_node *n = node_of(i);
     struct gofer_call c;
-    int err = begin(dir, &c);
+    int err;
 
-    if (!err) {
-        req.fid = c.dir;
-        gofer_call_begin(&c, GOFER_UNLINK, &req, sizeof(req));
-        put_name(&c, d);
-        err = gofer_call_send(&c);
-    }
+    begin(&c, dir, GOFER_UNLINK, &req, sizeof(req), d);
+    err = gofer_call_send(&c);
     if (!err && !S_ISDIR(i->attr.mode) && is_place(n, dir, d))
         old = replace_place(n, NULL, NULL);
     end(&c);
@@ -416,32 +366,25 @@ static char *copy_name(const struct dentry *d)
 static int rename_send(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd,
                        u32 flags, struct inode *put[2])
 {
-    struct gofer_rename_req req = {.flags = flags};
-    char *name = copy_name(nd), *oname = flags & RENAME_EXCHANGE ? copy_name(od) : NULL;
+    struct gofer_rename_req req = {
+        .fid = tree_of(odir)->fid, .newdir = tree_of(odir)->fid, .flags = flags};
+    char *name = copy_name(nd), *oname = copy_name(od);
     struct gofer_call c;
-    int err = begin(odir, &c);
+    int err = -ENOMEM;
 
-    s64 to = err ? err : gofer_node_fid(c.conn, node_of(ndir));
-
-    if (to < 0)
-        err = (int)to;
-    if (!err && (!name || ((flags & RENAME_EXCHANGE) && !oname)))
-        err = -ENOMEM;
-    if (!err) {
-        req.fid = c.dir;
-        req.newdir = (u32)to;
-        gofer_call_begin(&c, GOFER_RENAME, &req, sizeof(req));
-        put_name(&c, od);
-        put_name(&c, nd);
+    begin(&c, odir, GOFER_RENAME, &req, sizeof(req), od);
+    gofer_call_path(&c, node_of(ndir), nd->name, nd->name_len);
+    if (name && oname)
         err = gofer_call_send(&c);
-    }
     if (!err) {
         put[0] = replace_place(node_of(od->inode), node_of(ndir), name);
-        if (flags & RENAME_EXCHANGE)
+        name = NULL;
+        if (flags & RENAME_EXCHANGE) {
             put[1] = replace_place(node_of(nd->inode), node_of(odir), oname);
-        else if (nd->inode && is_place(node_of(nd->inode), ndir, nd))
+            oname = NULL;
+        } else if (nd->inode && is_place(node_of(nd->inode), ndir, nd)) {
             put[1] = replace_place(node_of(nd->inode), NULL, NULL);
-        name = oname = NULL;
+        }
     }
     end(&c);
     kfree(name);

@@ -74,20 +74,15 @@ void gofer_file_evict(struct gofer_node *n)
 /* Ask the gofer for a descriptor. n->lock held. */
 static int open_host(struct gofer_node *n, bool write)
 {
-    struct gofer_open_req req = {.newfid = GOFER_NOFID, .flags = write ? O_RDWR : O_RDONLY};
+    struct gofer_open_req req = {
+        .fid = n->tree->fid, .newfid = GOFER_NOFID, .flags = write ? O_RDWR : O_RDONLY};
     struct gofer_call c = {.conn = n->tree->conn, .fd = -1};
-    s64 fid;
     int err;
 
     mutex_lock(&c.conn->lock);
-    fid = gofer_node_fid(c.conn, n->parent ? n->parent : n);
-    err = fid < 0 ? (int)fid : 0;
-    if (!err) {
-        req.fid = (u32)fid;
-        gofer_call_begin(&c, GOFER_OPEN, &req, sizeof(req));
-        gofer_put_str(&c.w, n->name, n->name ? strlen(n->name) : 0);
-        err = gofer_call_send(&c);
-    }
+    gofer_call_begin(&c, GOFER_OPEN, &req, sizeof(req));
+    gofer_call_path(&c, n, NULL, 0);
+    err = gofer_call_send(&c);
     if (!err && c.fd < 0)
         err = -EIO;
     /* Somebody on the host may have given the name to another file. */

@@ -7,21 +7,18 @@
 #include "sentry/fs/gofer/client.h"
 #include "sentry/kernel/task.h"
 
-#define NODE_BUCKETS 1024
-
-static struct list *bucket(struct gofer_tree *t, u64 dev, u64 ino)
+static u32 hash_of(u64 dev, u64 ino)
 {
-    u64 h = (ino ^ dev << 32) * 0x9e3779b97f4a7c15ULL;
-    return &t->nodes[h >> 54];
+    return hash_u64(ino ^ dev << 32);
 }
 
 /* tree->lock held. A node whose inode is on its way out does not count. */
 static struct inode *find_locked(struct gofer_tree *t, u64 dev, u64 ino)
 {
-    struct gofer_node *n;
+    struct hash_link *l;
 
-    BUILD_ASSERT(NODE_BUCKETS == 1 << 10);
-    list_for_each (n, bucket(t, dev, ino), hash_link) {
+    for (l = hashtab_first(&t->nodes, hash_of(dev, ino)); l; l = l->next) {
+        struct gofer_node *n = container_of(l, struct gofer_node, hash_link);
         if (n->ino == ino && n->dev == dev && ref_get_unless_zero(&n->inode->refs))
             return n->inode;
     }
@@ -104,10 +101,7 @@ static struct gofer_node *node_new(struct gofer_tree *t, const struct gofer_attr
     n->tree = t;
     n->dev = a->dev;
     n->ino = a->ino;
-    n->fid = GOFER_NOFID;
     n->host_fd[0] = n->host_fd[1] = -1;
-    list_init(&n->hash_link);
-    list_init(&n->fid_link);
     list_init(&n->idle_link);
     mutex_init(&n->lock);
     return n;
@@ -142,15 +136,34 @@ static int set_place(struct gofer_node *n, struct gofer_node *parent, const char
     inode_get(parent->inode);
     n->parent = parent;
     n->name = copy;
+    n->name_len = (u32)len;
     return 0;
+}
+
+/* Make i findable, unless somebody was faster: then theirs, with a reference. ERR_PTR(-ENOMEM). */
+static struct inode *publish(struct gofer_tree *t, struct inode *i)
+{
+    struct gofer_node *n = node_of(i);
+    struct inode *other;
+    int err = 0;
+
+    spin_lock(&t->lock);
+    other = find_locked(t, n->dev, n->ino);
+    if (!other)
+        err = hashtab_add(&t->nodes, &n->hash_link, hash_of(n->dev, n->ino));
+    spin_unlock(&t->lock);
+    if (!other && !err)
+        return i;
+    inode_put(i);
+    return err ? ERR_PTR(err) : other;
 }
 
 struct inode *gofer_inode(struct gofer_tree *t, const struct gofer_attr *a,
                           struct gofer_node *parent, const char *name, size_t namelen,
                           const struct gofer_str *link)
 {
-    struct inode *i, *other;
     struct gofer_node *n;
+    struct inode *i;
     bool ok = true;
 
     spin_lock(&t->lock);
@@ -170,31 +183,16 @@ struct inode *gofer_inode(struct gofer_tree *t, const struct gofer_attr *a,
         inode_put(i);
         return ERR_PTR(-ENOMEM);
     }
-    spin_lock(&t->lock);
-    other = find_locked(t, a->dev, a->ino);
-    if (!other)
-        list_add(bucket(t, a->dev, a->ino), &n->hash_link);
-    spin_unlock(&t->lock);
-    if (other) {
-        inode_put(i);
-        return other;
-    }
-    return i;
+    return publish(t, i);
 }
 
 void gofer_evict(struct inode *i)
 {
     struct gofer_node *n = node_of(i);
-    struct gofer_conn *conn = n->tree->conn;
 
     spin_lock(&n->tree->lock);
-    list_del(&n->hash_link);
+    hashtab_del(&n->tree->nodes, &n->hash_link);
     spin_unlock(&n->tree->lock);
-    if (n->fid != GOFER_NOFID) {
-        mutex_lock(&conn->lock);
-        gofer_fid_drop(conn, n);
-        mutex_unlock(&conn->lock);
-    }
     gofer_file_evict(n);
     if (n->parent)
         inode_put(n->parent->inode);
@@ -226,6 +224,7 @@ static int setattr_send(struct gofer_node *n, const struct attr *a, u32 valid,
     struct gofer_conn *conn = n->tree->conn;
     struct gofer_call c = {.conn = conn};
     struct gofer_setattr_req req = {
+        .fid = n->tree->fid,
         .mode = a->mode & 07777,
         .uid = a->uid,
         .gid = a->gid,
@@ -234,23 +233,15 @@ static int setattr_send(struct gofer_node *n, const struct attr *a, u32 valid,
         .mtime = wire_time(a->mtime),
         .mask = valid,
     };
-    struct gofer_node *at = S_ISDIR(n->inode->attr.mode) ? n : n->parent;
-    const char *name = at == n || !at ? "" : n->name;
-    s64 fid;
     int err;
 
     BUILD_ASSERT(ATTR_MODE == GOFER_SET_MODE && ATTR_UID == GOFER_SET_UID &&
                  ATTR_GID == GOFER_SET_GID && ATTR_SIZE == GOFER_SET_SIZE &&
                  ATTR_ATIME == GOFER_SET_ATIME && ATTR_MTIME == GOFER_SET_MTIME);
     mutex_lock(&conn->lock);
-    fid = gofer_node_fid(conn, at ? at : n);
-    err = fid < 0 ? (int)fid : 0;
-    if (!err) {
-        req.fid = (u32)fid;
-        gofer_call_begin(&c, GOFER_SETATTR, &req, sizeof(req));
-        gofer_put_str(&c.w, name, strlen(name));
-        err = gofer_call_send(&c);
-    }
+    gofer_call_begin(&c, GOFER_SETATTR, &req, sizeof(req));
+    gofer_call_path(&c, n, NULL, 0);
+    err = gofer_call_send(&c);
     if (!err)
         *out = c.m.body.setattr_rep.attr;
     mutex_unlock(&conn->lock);
@@ -304,20 +295,13 @@ static int fetch_link(struct gofer_node *n)
 {
     struct gofer_conn *conn = n->tree->conn;
     struct gofer_call c = {.conn = conn};
-    struct gofer_readlink_req req;
-    s64 fid = -ENOENT;
+    struct gofer_readlink_req req = {.fid = n->tree->fid};
     int err;
 
     mutex_lock(&conn->lock);
-    if (n->parent && n->name)
-        fid = gofer_node_fid(conn, n->parent);
-    err = fid < 0 ? (int)fid : 0;
-    if (!err) {
-        req.fid = (u32)fid;
-        gofer_call_begin(&c, GOFER_READLINK, &req, sizeof(req));
-        gofer_put_str(&c.w, n->name, strlen(n->name));
-        err = gofer_call_send(&c);
-    }
+    gofer_call_begin(&c, GOFER_READLINK, &req, sizeof(req));
+    gofer_call_path(&c, n, NULL, 0);
+    err = gofer_call_send(&c);
     if (!err && !n->link) {
         char *link = copy_string(c.m.str[0].p, c.m.str[0].len);
         err = link ? 0 : -ENOMEM;

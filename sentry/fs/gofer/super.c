@@ -7,25 +7,17 @@
 #include "sentry/fs/gofer/client.h"
 #include "sentry/kernel/kernel.h"
 
-#define NODE_TABLE_SIZE (1024 * sizeof(struct list))
-
 static int statfs(struct super *sb, struct statfs *st)
 {
     struct gofer_tree *t = sb->private;
     struct gofer_call c = {.conn = t->conn};
+    struct gofer_statfs_req req = {.fid = t->fid};
     struct gofer_statfs_rep r;
-    struct gofer_statfs_req req;
-    s64 fid;
     int err;
 
     mutex_lock(&t->conn->lock);
-    fid = gofer_node_fid(t->conn, node_of(sb->root->inode));
-    err = fid < 0 ? (int)fid : 0;
-    if (!err) {
-        req.fid = (u32)fid;
-        gofer_call_begin(&c, GOFER_STATFS, &req, sizeof(req));
-        err = gofer_call_send(&c);
-    }
+    gofer_call_begin(&c, GOFER_STATFS, &req, sizeof(req));
+    err = gofer_call_send(&c);
     if (!err)
         r = c.m.body.statfs_rep;
     mutex_unlock(&t->conn->lock);
@@ -51,7 +43,7 @@ static void destroy(struct super *sb)
 
     if (!t)
         return;
-    kfree(t->nodes);
+    hashtab_destroy(&t->nodes);
     kfree(t);
 }
 
@@ -63,13 +55,6 @@ static struct gofer_tree *tree_new(struct super *sb, struct gofer_conn *conn, u3
 
     if (!t)
         return NULL;
-    t->nodes = kmalloc(NODE_TABLE_SIZE);
-    if (!t->nodes) {
-        kfree(t);
-        return NULL;
-    }
-    for (size_t i = 0; i < NODE_TABLE_SIZE / sizeof(struct list); i++)
-        list_init(&t->nodes[i]);
     t->conn = conn;
     t->sb = sb;
     t->mount = mount;
@@ -79,22 +64,16 @@ static struct gofer_tree *tree_new(struct super *sb, struct gofer_conn *conn, u3
 /* Attach to the root and make its inode and dentry. */
 static int mount_root(struct super *sb, struct gofer_tree *t)
 {
-    struct gofer_conn *conn = t->conn;
     struct gofer_attach_rep rep;
     struct inode *i;
-    u32 fid;
-    int err;
+    int err = gofer_attach(t, &rep);
 
-    mutex_lock(&conn->lock);
-    err = gofer_attach(conn, t->mount, &fid, &rep);
-    mutex_unlock(&conn->lock);
     if (err)
         return err;
     t->readonly = rep.flags & GOFER_ATTACH_RDONLY;
     i = gofer_inode(t, &rep.attr, NULL, NULL, 0, NULL);
     if (IS_ERR(i))
         return (int)PTR_ERR(i);
-    node_of(i)->fid = fid; /* for good: it is not in the connection's list */
     sb->root = dentry_new_root(sb, i);
     return sb->root ? 0 : -ENOMEM;
 }

@@ -132,11 +132,7 @@ static struct overlay_name *entry_for(struct inode *dir, const struct dentry *d,
 
     if (e)
         return e;
-    e = overlay_name_new(d->name, d->name_len);
-    if (e && overlay_name_insert(&ovl_node(dir)->names, e)) {
-        kfree(e);
-        return NULL;
-    }
+    e = overlay_name_add(&ovl_node(dir)->names, d->name, d->name_len);
     if (e)
         e->shadows = visible;
     return e;

@@ -38,7 +38,6 @@ static struct inode *inode_make(struct super *sb, u32 mode)
         return NULL;
     }
     n->inode = i;
-    list_init(&n->hash_link);
     mutex_init(&n->lock);
     overlay_names_init(&n->names);
     i->private = n;
@@ -62,17 +61,13 @@ struct inode *overlay_new(struct inode *dir, u32 mode)
     return i;
 }
 
-static struct list *bucket(struct overlay *o, const struct inode *lower)
-{
-    return &o->nodes[((u64)lower * 0x9e3779b97f4a7c15ULL) >> 54];
-}
-
 /* o->lock held. */
 static struct inode *find_locked(struct overlay *o, const struct inode *lower)
 {
-    struct overlay_node *n;
+    struct hash_link *l;
 
-    list_for_each (n, bucket(o, lower), hash_link) {
+    for (l = hashtab_first(&o->nodes, hash_u64((u64)lower)); l; l = l->next) {
+        struct overlay_node *n = container_of(l, struct overlay_node, hash_link);
         if (n->lower == lower && ref_get_unless_zero(&n->inode->refs))
             return n->inode;
     }
@@ -83,6 +78,7 @@ struct inode *overlay_wrap(struct super *sb, struct inode *lower)
 {
     struct overlay *o = overlay_of(sb);
     struct inode *i, *other;
+    int err = 0;
 
     spin_lock(&o->lock);
     i = find_locked(o, lower);
@@ -102,11 +98,11 @@ struct inode *overlay_wrap(struct super *sb, struct inode *lower)
     spin_lock(&o->lock);
     other = find_locked(o, lower);
     if (!other)
-        list_add(bucket(o, lower), &ovl_node(i)->hash_link);
+        err = hashtab_add(&o->nodes, &ovl_node(i)->hash_link, hash_u64((u64)lower));
     spin_unlock(&o->lock);
-    if (other) {
+    if (other || err) {
         inode_put(i);
-        return other;
+        return other ? other : ERR_PTR(err);
     }
     if (S_ISREG(i->attr.mode))
         gofer_set_top(lower, NULL, i);
@@ -133,7 +129,7 @@ void overlay_evict(struct inode *i)
     struct overlay *o = overlay_of(i->sb);
 
     spin_lock(&o->lock);
-    list_del(&n->hash_link);
+    hashtab_del(&o->nodes, &n->hash_link);
     spin_unlock(&o->lock);
     if (n->lower && S_ISREG(i->attr.mode))
         gofer_set_top(n->lower, i, NULL);

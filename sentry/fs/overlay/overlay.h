@@ -13,31 +13,30 @@
 #include "sentry/fs/gofer.h"
 #include "sentry/fs/pagetree.h"
 #include "sentry/fs/vfs.h"
+#include "sentry/lib/hashtab.h"
 
 /* A name that differs from the lower directory. Owned by its directory, guarded by its inode->lock.
  */
 struct overlay_name {
-    struct list link;          /* overlay_names.all, in the order of making */
-    struct overlay_name *next; /* hash chain */
-    u32 hash;
+    struct list link; /* overlay_names.all, in the order of making */
+    struct hash_link hash_link;
     u8 len;
     bool shadows;        /* the lower directory has this name too */
     struct inode *inode; /* held; NULL: whiteout */
     char name[];
 };
 
-/* Table of them; zeroed is empty. */
+/* All of a directory. */
 struct overlay_names {
     struct list all;
-    struct overlay_name **buckets;
-    u32 nbuckets, count;
+    struct hashtab table;
 };
 
 /* A mounted overlay; sb->private. */
 struct overlay {
     struct super *lower;  /* held */
     struct spinlock lock; /* nodes */
-    struct list *nodes;   /* hash of overlay_node.hash_link by lower inode */
+    struct hashtab nodes; /* overlay_node.hash_link by lower inode */
 };
 
 /*
@@ -46,9 +45,9 @@ struct overlay {
  */
 struct overlay_node {
     struct inode *inode;
-    struct inode *lower;   /* held, constant; NULL: made here */
-    struct list hash_link; /* overlay.lock */
-    u32 pinned;            /* atomic; holds a reference to the inode */
+    struct inode *lower;        /* held, constant; NULL: made here */
+    struct hash_link hash_link; /* overlay.lock */
+    u32 pinned;                 /* atomic; holds a reference to the inode */
 
     struct overlay_names names; /* directories; inode->lock */
 
@@ -82,9 +81,8 @@ void overlay_evict(struct inode *i);
 void overlay_names_init(struct overlay_names *t);
 void overlay_names_free(struct overlay_names *t);
 struct overlay_name *overlay_name_find(const struct overlay_names *t, const char *name, size_t len);
-/* Not in any table; no inode. NULL: no memory. */
-struct overlay_name *overlay_name_new(const char *name, size_t len);
-int overlay_name_insert(struct overlay_names *t, struct overlay_name *n);  /* 0 or -ENOMEM */
+/* A new one without an inode; the name is not there yet. NULL: no memory. */
+struct overlay_name *overlay_name_add(struct overlay_names *t, const char *name, size_t len);
 void overlay_name_remove(struct overlay_names *t, struct overlay_name *n); /* and free it */
 
 /* ---- dir.c, file.c ---- */

@@ -6,8 +6,6 @@
 #include "sentry/fs/overlay/overlay.h"
 #include "sentry/kernel/kernel.h"
 
-#define NODE_BUCKETS 1024
-
 static int statfs(struct super *sb, struct statfs *st)
 {
     u64 total = pages_total(), free = pages_free();
@@ -33,27 +31,11 @@ static void destroy(struct super *sb)
     if (!o)
         return;
     super_put(o->lower);
-    kfree(o->nodes);
+    hashtab_destroy(&o->nodes);
     kfree(o);
 }
 
 static const struct super_ops super_ops = {.statfs = statfs, .destroy = destroy};
-
-static struct overlay *overlay_alloc(void)
-{
-    struct overlay *o = kzalloc(sizeof(*o));
-
-    if (!o)
-        return NULL;
-    o->nodes = kmalloc(NODE_BUCKETS * sizeof(*o->nodes));
-    if (!o->nodes) {
-        kfree(o);
-        return NULL;
-    }
-    for (unsigned i = 0; i < NODE_BUCKETS; i++)
-        list_init(&o->nodes[i]);
-    return o;
-}
 
 /* Put sb over o->lower. */
 static int cover(struct super *sb, struct overlay *o)
@@ -76,11 +58,9 @@ static struct super *overlay_mount(const char *source, u32 flags, const void *da
 
     if (IS_ERR(lower))
         return lower;
-    o = overlay_alloc();
+    o = kzalloc(sizeof(*o));
     sb = o ? super_new("overlay", &super_ops, OVERLAYFS_SUPER_MAGIC) : NULL;
     if (!sb) {
-        if (o)
-            kfree(o->nodes);
         kfree(o);
         super_put(lower);
         return ERR_PTR(-ENOMEM);
