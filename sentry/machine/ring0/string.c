@@ -23,8 +23,9 @@ void *memcpy(void *restrict dst, const void *restrict src, size_t n)
     const u8 *s = src;
 
     if (n >= REP_MIN) {
-        __asm__ volatile("rep movsb" : "+D"(d), "+S"(s), "+c"(n) : : "memory");
-        return dst;
+        size_t words = n / 8;
+        __asm__ volatile("rep movsq" : "+D"(d), "+S"(s), "+c"(words) : : "memory");
+        n &= 7;
     }
     for (; n >= 8; n -= 8, d += 8, s += 8)
         *(u64_any *)d = *(const u64_any *)s;
@@ -63,8 +64,9 @@ void *memset(void *dst, int c, size_t n)
     u64 v = (u8)c * 0x0101010101010101ULL;
 
     if (n >= REP_MIN) {
-        __asm__ volatile("rep stosb" : "+D"(d), "+c"(n) : "a"(c) : "memory");
-        return dst;
+        size_t words = n / 8;
+        __asm__ volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(v) : "memory");
+        n &= 7;
     }
     for (; n >= 8; n -= 8, d += 8)
         *(u64_any *)d = v;
