@@ -11,7 +11,9 @@
 #include "vmm/abi/bootinfo.h"
 
 #define MAX_HOST_CPUS 1024
-#define PATIENCE_NS   500000ULL /* crowded for so long: move */
+#define PATIENCE_US   1000   /* crowded for so long: move */
+#define STAY_US       100000 /* and are not called back to a waker's CPU for so long */
+#define PULL_WAKES    4      /* woken by the same task so often in a row: go where it is */
 #define TICK_NS       4000000ULL
 
 unsigned machine_ncpus = 1;
@@ -110,14 +112,16 @@ static void load_add(unsigned cpu)
 
 void balance_run(struct mthread *mt)
 {
+    mt->load_cpu = mt->cpu;
     if (mt->runnable)
-        load_add((unsigned)mt->cpu);
+        load_add((unsigned)mt->load_cpu);
 }
 
 void balance_sleep(struct mthread *mt)
 {
+    mt->crowded_since = 0; /* of two tasks that talk to each other one always sleeps soon */
     if (mt->runnable)
-        __atomic_sub_fetch(&cpus[mt->cpu].load, 1, __ATOMIC_RELAXED);
+        __atomic_sub_fetch(&cpus[mt->load_cpu].load, 1, __ATOMIC_RELAXED);
 }
 
 /* current moves. */
@@ -131,6 +135,35 @@ static void move(struct mthread *mt, unsigned cpu)
     if (mt->stub)
         bind(mt->stub, cpu);
     balance_run(mt);
+}
+
+static u64 tsc_of_us(u64 us)
+{
+    return us * machine_tsc_khz / 1000;
+}
+
+/*
+ * A task that always the same other task wakes, from another CPU: put it next to that one, where
+ * the waking costs little. If both then compute, the crowd sends it away again, for a while.
+ */
+void balance_wake(struct task *t)
+{
+    struct mthread *mt = &t->mthread, *me = current ? &current->mthread : NULL;
+
+    if (!me || !me->runnable || !mt->runnable || mt->cpu == me->cpu)
+        return;
+    if (mt->waker != current) {
+        mt->waker = current;
+        mt->wakes = 0;
+    }
+    if (++mt->wakes < PULL_WAKES || load_of((unsigned)me->cpu) > 1 || rdtsc() < mt->stay_until ||
+        !allowed(t, (unsigned)me->cpu))
+        return;
+    mt->wakes = 0;
+    mt->cpu = me->cpu;
+    bind(mt->host_tid, (unsigned)me->cpu);
+    if (mt->stub)
+        bind(mt->stub, (unsigned)me->cpu);
 }
 
 void balance_add(struct task *t)
@@ -195,8 +228,9 @@ void balance_check(struct mthread *mt)
     now = rdtsc();
     if (!mt->crowded_since) {
         mt->crowded_since = now;
-    } else if ((now - mt->crowded_since) / (machine_tsc_khz / 1000 + 1) > PATIENCE_NS / 1000) {
+    } else if (now - mt->crowded_since > tsc_of_us(PATIENCE_US)) {
         mt->crowded_since = 0;
+        mt->stay_until = now + tsc_of_us(STAY_US);
         move(mt, (unsigned)best_cpu(current));
     }
 }
@@ -219,6 +253,16 @@ u64 balance_deadline(void)
     return __atomic_load_n(&next_tick, __ATOMIC_SEQ_CST);
 }
 
+/* Has it been computing since the last tick? */
+static bool hogs(struct mthread *mt)
+{
+    u32 entries = __atomic_load_n(&mt->entries, __ATOMIC_RELAXED);
+    bool same = entries == mt->entries_seen;
+
+    mt->entries_seen = entries;
+    return same && __atomic_load_n(&mt->in_user, __ATOMIC_RELAXED);
+}
+
 /* Tell one task on each unfairly crowded CPU to go to a better one. */
 void balance_tick(void)
 {
@@ -234,7 +278,7 @@ void balance_tick(void)
         if (told >> cpu & 1 || !unfair(cpu))
             continue;
         again = true;
-        if (!__atomic_load_n(&mt->in_user, __ATOMIC_RELAXED) || best_cpu(t) == (int)cpu)
+        if (!hogs(mt) || best_cpu(t) == (int)cpu)
             continue;
         told |= 1ULL << cpu;
         __atomic_store_n(&mt->move_to, (u32)best_cpu(t) + 1, __ATOMIC_SEQ_CST);

@@ -53,6 +53,8 @@ void balance_remove(struct task *t);
 /* current begins to / ceases to want its CPU. */
 void balance_run(struct mthread *mt);
 void balance_sleep(struct mthread *mt);
+/* current is about to wake t, which sleeps. */
+void balance_wake(struct task *t);
 /* Before user mode: move to another CPU when told to or when this one is crowded. */
 void balance_check(struct mthread *mt);
 /* Bind current's new stub. */

@@ -60,7 +60,8 @@ struct mthread {
     int stub;        /* process that runs the application for us, stopped unless in_user; 0: none */
     int newborn;     /* stub that was made for us and that we have not seized yet */
     int cpu;         /* host thread and stub are bound to it; index, < machine_ncpus */
-    bool runnable;   /* counts in the load of its cpu */
+    int load_cpu;    /* where it counts in the load while it is awake */
+    bool runnable;   /* counts at all */
     bool regs_valid; /* `regs` is what the stub has */
     u8 fpu;          /* enum fpu_place */
     u8 stuck;        /* fills at the same place that did not help */
@@ -69,6 +70,11 @@ struct mthread {
     u64 stuck_at;
     u64 crowded_since;      /* TSC: others have been wanting this cpu */
     u32 move_to;            /* any thread: cpu + 1 that the balancer wants us on, 0 none */
+    u64 stay_until;         /* TSC: has left a crowd, is not pulled back before */
+    struct task *waker;     /* who woke it the last times, only compared; written by wakers */
+    u32 wakes;              /* how often in a row */
+    u32 entries;            /* into user mode, so far */
+    u32 entries_seen;       /* at the balancer's last tick; its lock */
     struct mm *space;       /* whose mspace the stub belongs to */
     struct list space_link; /* in space->mspace.threads; its lock */
     struct list all_link;   /* of all user tasks; the balancer's lock */

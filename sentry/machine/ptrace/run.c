@@ -317,6 +317,7 @@ static bool prepare(struct mthread *mt, struct trap *trap)
 static int run_stub(struct mthread *mt)
 {
     mt->fpu = FPU_STUB;
+    mt->entries++;
     if (unlikely(host_ptrace(PTRACE_SYSEMU, mt->stub, 0, 0) < 0))
         return -ESRCH;
     return host_wait(mt->stub);

@@ -61,6 +61,8 @@ void machine_unpark(struct task *t)
 {
     u32 *park = &t->mthread.park;
 
+    if (__atomic_load_n(park, __ATOMIC_RELAXED) == 2)
+        balance_wake(t);
     if (__atomic_exchange_n(park, 1, __ATOMIC_SEQ_CST) == 2)
         host_futex_wake(park, 1);
 }
