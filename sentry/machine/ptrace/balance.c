@@ -11,9 +11,10 @@
 #include "vmm/abi/bootinfo.h"
 
 #define MAX_HOST_CPUS 1024
-#define PATIENCE_US   1000   /* crowded for so long: move */
-#define STAY_US       100000 /* and are not called back to a waker's CPU for so long */
-#define PULL_WAKES    4      /* woken by the same task so often in a row: go where it is */
+#define LOOK_US       250       /* how often to look whether a crowd lasts */
+#define PATIENCE_NS   500000ULL /* CPU time used in a crowd without sleeping: move */
+#define STAY_US       100000    /* and are not called back to a waker's CPU for so long */
+#define PULL_WAKES    4         /* woken by the same task so often in a row: go where it is */
 #define TICK_NS       4000000ULL
 
 unsigned machine_ncpus = 1;
@@ -206,6 +207,36 @@ void balance_bind(struct mthread *mt)
     bind(mt->stub, (unsigned)mt->cpu);
 }
 
+/* Of current's host thread and stub: in wall time a crowd on the host would count as ours. */
+static u64 cpu_time(const struct mthread *mt)
+{
+    const int own = 3 /* CLOCK_THREAD_CPUTIME_ID */, other = ~mt->stub * 8 + 2;
+    struct host_timespec a = {0}, b = {0};
+
+    HOST_SYSCALL(__NR_clock_gettime, own, &a);
+    HOST_SYSCALL(__NR_clock_gettime, other, &b);
+    return (u64)(a.sec + b.sec) * NSEC_PER_SEC + (u64)(a.nsec + b.nsec);
+}
+
+/* Whether current has been in a crowd for so long that it had better go. */
+static bool crowd_lasts(struct mthread *mt)
+{
+    u64 now = rdtsc(), used;
+
+    if (!mt->crowded_since) {
+        mt->crowded_since = now;
+        mt->crowded_cpu = 0;
+        return false;
+    }
+    if (now - mt->crowded_since < tsc_of_us(LOOK_US))
+        return false;
+    mt->crowded_since = now;
+    used = cpu_time(mt);
+    if (!mt->crowded_cpu)
+        mt->crowded_cpu = used;
+    return used - mt->crowded_cpu > PATIENCE_NS;
+}
+
 bool balance_crowded(const struct mthread *mt)
 {
     return mt->move_to || load_of((unsigned)mt->cpu) > 1 || mt->crowded_since;
@@ -213,7 +244,6 @@ bool balance_crowded(const struct mthread *mt)
 
 void balance_check(struct mthread *mt)
 {
-    u64 now;
     u32 to = __atomic_exchange_n(&mt->move_to, 0, __ATOMIC_SEQ_CST);
 
     if (to) {
@@ -225,12 +255,9 @@ void balance_check(struct mthread *mt)
         mt->crowded_since = 0;
         return;
     }
-    now = rdtsc();
-    if (!mt->crowded_since) {
-        mt->crowded_since = now;
-    } else if (now - mt->crowded_since > tsc_of_us(PATIENCE_US)) {
+    if (crowd_lasts(mt)) {
         mt->crowded_since = 0;
-        mt->stay_until = now + tsc_of_us(STAY_US);
+        mt->stay_until = rdtsc() + tsc_of_us(STAY_US);
         move(mt, (unsigned)best_cpu(current));
     }
 }

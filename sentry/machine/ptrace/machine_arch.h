@@ -68,7 +68,8 @@ struct mthread {
     u32 fpu_wanted;  /* any thread: futex, see machine_fpu_read() */
     u64 refill;      /* fault that was handed up: fill the stub there before it runs, 0 none */
     u64 stuck_at;
-    u64 crowded_since;      /* TSC: others have been wanting this cpu */
+    u64 crowded_since;      /* TSC: others want this cpu; last time we looked at it */
+    u64 crowded_cpu;        /* CPU time that it had used when that began */
     u32 move_to;            /* any thread: cpu + 1 that the balancer wants us on, 0 none */
     u64 stay_until;         /* TSC: has left a crowd, is not pulled back before */
     struct task *waker;     /* who woke it the last times, only compared; written by wakers */
