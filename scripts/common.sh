@@ -13,7 +13,7 @@ RF_CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ringfort
 # What the build needs, what the tests need beside it, what the emulated KVM machine needs.
 RF_PACKAGES_BUILD="gcc libc6-dev binutils meson ninja-build pkg-config libfdt-dev libjson-c-dev libseccomp-dev libxxhash-dev
     linux-libc-dev"
-RF_PACKAGES_TEST="check python3 perl busybox bash coreutils findutils tar xz-utils diffutils procps jq"
+RF_PACKAGES_TEST="check python3 perl busybox|busybox-static bash coreutils findutils tar xz-utils diffutils procps jq"
 RF_PACKAGES_BOX="qemu-system-x86 cpio"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -44,15 +44,19 @@ quietly() {
     return $rc
 }
 
+# missing_packages NAME…: prints those that are not installed.
 missing_packages() {
-    local have p
+    local have p alternative
     have=" $(dpkg-query -W -f '${db:Status-Abbrev}${Package} ' 2>/dev/null | tr -s ' ') "
     for p in "$@"; do
-        case $have in *"ii $p "*) ;; *) printf '%s\n' "$p" ;; esac
+        for alternative in ${p//|/ }; do
+            case $have in *"ii $alternative "*) continue 2 ;; esac
+        done
+        printf '%s\n' "${p%%|*}"
     done
 }
 
-# need_packages NAME…: installs the Debian packages that are not there; quick when all are.
+# need_packages NAME…: installs the Debian packages that are not there; quick when all are. "A|B": one of them will do.
 need_packages() {
     local missing
     command -v dpkg-query >/dev/null || return 0
