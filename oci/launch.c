@@ -65,6 +65,7 @@ void launch_defaults(struct launch *l)
     c->version = "#1 SMP Sun Jan 10 15:06:54 PST 2016";
     c->cpus = flags.cpus;
     c->strace = flags.strace;
+    c->crash = flags.crash;
     c->debug = flags.debug ? 2 : 0;
     for (int i = 0; i < 16; i++) {
         struct rlimit r = {RLIM_INFINITY, RLIM_INFINITY};

@@ -20,6 +20,8 @@ struct global_flags flags = {
 static const char *const platforms[] = {"auto", "kvm", "ptrace", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 
+static const char *const crashes[] = {"fault", "stack", "panic", NULL};
+
 static const struct option global_options[] = {
     {"root", OPTION_STRING, &flags.root,
      "directory of container state (not used by do and run yet)", NULL},
@@ -34,6 +36,8 @@ static const struct option global_options[] = {
     {"kernel-release", OPTION_STRING, &flags.release, "what uname -r says in the sandbox", NULL},
     {"cpus", OPTION_UINT, &flags.cpus, "number of CPUs in the sandbox (0: as many as the host has)",
      NULL},
+    {"debug-crash", OPTION_STRING, &flags.crash,
+     "make the sandbox's kernel fail on purpose, to see what its end looks like", crashes},
     {"version", OPTION_BOOL, &flags.version, "print the version", NULL},
     {0},
 };

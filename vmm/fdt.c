@@ -155,6 +155,8 @@ static void add_chosen(struct tree *t, const struct sandbox_config *cfg, const u
     add_rlimits(t, cfg->rlimits, sizeof(cfg->rlimits) / sizeof(cfg->rlimits[0]));
     flag(t, BOOT_CONSOLE, cfg->console);
     flag(t, BOOT_STRACE, cfg->strace);
+    if (cfg->crash)
+        text(t, BOOT_CRASH, cfg->crash);
     number32(t, BOOT_DEBUG, (u32)cfg->debug);
     add_u32s(t, BOOT_STDIO, stdio, 3);
     for (size_t i = 0; i < cfg->nmounts; i++)

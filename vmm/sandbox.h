@@ -53,6 +53,7 @@ struct sandbox_config {
     int control_fd; /* SOCK_SEQPACKET pair to the CLI: signals and window sizes in; -1 = none */
     int log_fd;     /* debug log, -1 = none */
     bool strace;
+    const char *crash; /* fail on purpose; NULL: no */
     int debug; /* 0 warnings, 1 info, 2 debug */
 };
 

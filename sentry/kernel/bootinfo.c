@@ -122,6 +122,7 @@ static void parse_chosen(const void *fdt, int n)
     boot.release = get_text(fdt, n, BOOT_RELEASE, NULL);
     boot.version = get_text(fdt, n, BOOT_VERSION, NULL);
     boot.id = get_text(fdt, n, BOOT_CONTAINER_ID, NULL);
+    boot.crash = get_text(fdt, n, BOOT_CRASH, NULL);
     boot.uid = (u32)get_int(fdt, n, BOOT_UID, 0);
     boot.gid = (u32)get_int(fdt, n, BOOT_GID, 0);
     boot.umask = (u32)get_int(fdt, n, BOOT_UMASK, 022);

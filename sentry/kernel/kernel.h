@@ -25,6 +25,7 @@ struct boot_info {
     const char *argv, *envp;    /* NUL-separated lists */
     size_t argv_len, envp_len;
     const char *cwd, *hostname, *release, *version, *id;
+    const char *crash; /* NULL: none */
     u32 uid, gid, umask, debug;
     u32 ngroups;
     u32 groups[64];
@@ -45,6 +46,9 @@ int bootinfo_parse(const void *fdt);
  * starts the first process. Called on a kernel thread of its own; returns at once.
  */
 void sentry_main(void);
+
+/* Fail as `kind` says ("fault", "stack", "panic") a moment from now. crash.c */
+void crash_test_start(const char *kind);
 
 /* The names that uname(2) shows now. misc_calls.c */
 struct new_utsname;

@@ -6,6 +6,7 @@
 #include "sentry/fs/vfs.h"
 #include "sentry/kernel/kernel.h"
 #include "sentry/kernel/task.h"
+#include "sentry/mm/mm.h"
 
 /* The host ends us with this status when the sandbox could not even start (as runc does). */
 #define STATUS_START_FAILED 128
@@ -15,6 +16,7 @@ void sentry_main(void)
     int err;
 
     kernel_init();
+    page_release_start();
     err = vfs_init();
     if (err) {
         log_warn("cannot build the container's mount tree: error %d", -err);
@@ -22,4 +24,6 @@ void sentry_main(void)
     }
     host_events_start();
     start_first_process();
+    if (boot.crash)
+        crash_test_start(boot.crash);
 }

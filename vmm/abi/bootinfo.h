@@ -34,6 +34,7 @@
 #define BOOT_RLIMITS      "rlimits"      /* u64 array: soft, hard for each RLIMIT_* in order */
 #define BOOT_CONSOLE      "console"      /* flag: descriptors 0-2 are a terminal of our own */
 #define BOOT_STRACE       "strace"       /* flag */
+#define BOOT_CRASH "crash" /* string: fail on purpose, see sentry/kernel/crash.c */
 #define BOOT_DEBUG        "debug"        /* u32: log level, 0 = warnings, 1 = info, 2 = debug */
 #define BOOT_STDIO        "stdio" /* u32 array[3]: host descriptor index of 0, 1, 2; ~0 = closed */
 #define BOOT_CONTAINER_ID "id"    /* string */
