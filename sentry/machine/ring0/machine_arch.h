@@ -11,8 +11,8 @@
 /* Physical memory is mapped as a whole. */
 #define phys_base DIRECT_MAP_VA
 
-#define MACHINE_FAULT_AROUND (16 * PAGE_SIZE)
-#define MACHINE_HUGE_PAGES   1
+#define MACHINE_FAULT_AROUND      (16 * PAGE_SIZE)
+#define MACHINE_HUGE_PAGES        1
 #define MACHINE_SEES_WRITES       1
 #define MACHINE_COPY_FILE_ENTRIES 0
 

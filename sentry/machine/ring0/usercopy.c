@@ -69,8 +69,8 @@ static inline bool access_ok(uva_t addr, size_t n)
     })
 
 /*
- * Either side may be the application's. 0 when all went well. By words and then the rest: as fast as
- * rep movsb where that has fast microcode, and eight times faster where it has not.
+ * Either side may be the application's. 0 when all went well. By words and then the rest: as fast
+ * as rep movsb where that has fast microcode, and eight times faster where it has not.
  */
 static inline size_t copy_bytes(void *dst, const void *src, size_t n)
 {
