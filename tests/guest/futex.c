@@ -132,11 +132,12 @@ static void between_processes(void)
     }
     t_msleep(10);
     int r = pthread_mutex_lock(m);
-    waitpid(pid, &st, 0);
-    if (r == 0) { /* the child had not started yet */
+    bool early = r == 0; /* the child had not started yet */
+    if (early)
         pthread_mutex_unlock(m);
+    waitpid(pid, &st, 0);
+    if (early)
         r = pthread_mutex_lock(m);
-    }
     ok(r == EOWNERDEAD, "a robust mutex tells of its dead owner");
     ok(pthread_mutex_consistent(m) == 0 && pthread_mutex_unlock(m) == 0, "and can be repaired");
 
