@@ -293,18 +293,71 @@ void dentry_free_tree(struct dentry *root)
 
 /* ---- finding ---- */
 
-static struct dentry *find_locked(struct dentry *dir, const char *name, size_t len, u32 hash)
+static struct dentry *find_borrowed(struct dentry *dir, const char *name, size_t len, u32 hash)
 {
     struct dentry *d;
 
     list_for_each (d, bucket(hash), hash_link) {
         if (d->hash == hash && d->parent == dir && d->name_len == len &&
-            !memcmp(d->name, name, len)) {
-            ref_get(&d->refs);
+            !memcmp(d->name, name, len))
             return d;
-        }
     }
     return NULL;
+}
+
+static struct dentry *find_locked(struct dentry *dir, const char *name, size_t len, u32 hash)
+{
+    struct dentry *d = find_borrowed(dir, name, len, hash);
+
+    if (d)
+        ref_get(&d->refs);
+    return d;
+}
+
+/* The next directory down, if going there needs nothing but the cache. Locked. */
+static struct dentry *step_cached(struct dentry *d, const char *name, size_t len)
+{
+    struct inode *i = d->inode;
+    struct dentry *child;
+
+    if (!i || !S_ISDIR(i->attr.mode) || i->ops->revalidate || inode_permission(i, MAY_EXEC))
+        return NULL;
+    child = find_borrowed(d, name, len, name_hash(d, name, len));
+    if (!child || !child->inode || !S_ISDIR(child->inode->attr.mode) ||
+        (child->flags & DENTRY_MOUNTED))
+        return NULL;
+    return child;
+}
+
+const char *dcache_walk(struct dentry **at, const char *rest)
+{
+    struct dentry *d = *at, *child;
+
+    spin_lock(&dcache_lock);
+    for (;;) {
+        const char *name = rest, *end, *next;
+        while (*name == '/')
+            name++;
+        for (end = name; *end && *end != '/'; end++)
+            ;
+        for (next = end; *next == '/'; next++)
+            ;
+        if (!*next || name[0] == '.')
+            break;
+        child = step_cached(d, name, (size_t)(end - name));
+        if (!child)
+            break;
+        d = child;
+        rest = next;
+    }
+    if (d != *at)
+        ref_get(&d->refs);
+    spin_unlock(&dcache_lock);
+    if (d != *at) {
+        dentry_put(*at);
+        *at = d;
+    }
+    return rest;
 }
 
 struct dentry *dentry_lookup_cached(struct dentry *dir, const char *name, size_t len)

@@ -19,6 +19,12 @@ void pseudo_init(void);
 /* Hold names and parents of all dentries still for a moment (spinlock). dcache.c */
 void dcache_lock_names(void);
 void dcache_unlock_names(void);
+/*
+ * Go down from *at (whose reference moves along) through directories that are cached, may be
+ * searched and have nothing mounted on them, under one lock. Returns what is left of the path, at
+ * least its last component.
+ */
+const char *dcache_walk(struct dentry **at, const char *rest);
 const struct fs_type *fs_nth(unsigned n);
 
 /* ---- path walking ---- */

@@ -259,6 +259,7 @@ int walk_parent(struct walk *w)
 {
     w->last_slash = false;
     for (;;) {
+        w->rest = dcache_walk(&w->path.dentry, w->rest);
         const char *name = w->rest, *end;
         while (*name == '/')
             name++;
