@@ -11,6 +11,7 @@
  *   cpu_relax()       in every spin loop; serves what other CPUs ask of us
  *   phys_base         virtual address of physical address 0
  *   MACHINE_FAULT_AROUND  bytes that one page fault should fill when it cheaply can
+ *   MACHINE_FILE_AROUND   the same for pages of the file window, which cost no memory
  *   MACHINE_HUGE_PAGES    whether 2 MiB page table entries are of use
  *   MACHINE_SEES_WRITES   whether a fault without the write bit was certainly no write
  *   MACHINE_COPY_FILE_ENTRIES  whether fork should copy the entries of mapped files, too

@@ -28,7 +28,7 @@ static pte_t object_bits(const struct fault_page *fp)
  */
 static void map_around(struct vma *v, uva_t addr, pte_t *e, pte_t new, const struct fault_page *fp)
 {
-    u64 limit = MACHINE_FAULT_AROUND >> PAGE_SHIFT, in_table = (addr >> PAGE_SHIFT) & 511;
+    u64 limit = MACHINE_FILE_AROUND >> PAGE_SHIFT, in_table = (addr >> PAGE_SHIFT) & 511;
     u64 after = MIN(MIN((u64)fp->npages, 512 - in_table), (v->end - addr) >> PAGE_SHIFT);
     u64 before = MIN(MIN((u64)fp->nbefore, in_table), (addr - v->start) >> PAGE_SHIFT);
     s64 n = 0;
@@ -102,6 +102,46 @@ static int map_copy(struct vma *v, uva_t addr, const struct fault_page *fp, u64 
     return err;
 }
 
+/*
+ * Where a fault is dear: private copies of a whole neighbourhood at once, in one block, as what is written
+ * first is mostly a library's data that is relocated page by page. 0, or -EAGAIN: do it singly.
+ */
+static int copy_block(struct vma *v, uva_t addr, const struct fault_page *fp, u64 seq)
+{
+    uva_t base = addr & ~((u64)MACHINE_FAULT_AROUND - 1);
+    uva_t lo = MAX(MAX(base, v->start), addr - MIN((u64)fp->nbefore << PAGE_SHIFT, addr));
+    uva_t hi = MIN(MIN(base + MACHINE_FAULT_AROUND, v->end), addr + ((u64)fp->npages << PAGE_SHIFT));
+    struct mm *mm = v->mm;
+    unsigned order = 0, n = hi > lo ? (unsigned)((hi - lo) >> PAGE_SHIFT) : 0;
+    int level, err = -EAGAIN;
+
+    if (MACHINE_SEES_WRITES || !fp->special || n < 2)
+        return -EAGAIN;
+    while (1u << order < n)
+        order++;
+    spin_lock(&mm->pt_lock);
+    bool empty = pt_range_empty(mm, lo, hi);
+    spin_unlock(&mm->pt_lock);
+    struct page *p = empty ? page_alloc(order, PAGE_ALLOC_USER) : NULL;
+    if (!p)
+        return -EAGAIN;
+    memcpy(page_virt(p), phys_to_virt(fp->pa - (addr - lo)), n * PAGE_SIZE);
+    spin_lock(&mm->pt_lock);
+    pte_t *e = NULL;
+    if (mapping_seq(v) == seq && pt_range_empty(mm, lo, hi))
+        e = pt_walk(mm, lo, 1, &level);
+    for (unsigned i = 0; e && i < n; i++)
+        pte_set(e + i, (page_to_phys(p) + i * PAGE_SIZE) | pte_prot(v->prot, true));
+    if (e) {
+        rss_add(mm, n, 0);
+        err = 0;
+    }
+    spin_unlock(&mm->pt_lock);
+    for (unsigned i = err ? 0 : n; i < 1u << order; i++)
+        page_put(p + i);
+    return err;
+}
+
 int fault_object(struct vma *v, uva_t addr, u32 access)
 {
     bool shared = v->flags & VMA_SHARED, write = access & FAULT_WRITE;
@@ -114,7 +154,7 @@ int fault_object(struct vma *v, uva_t addr, u32 access)
         if (err)
             return err;
         if (write && !shared)
-            err = map_copy(v, addr, &fp, seq);
+            err = copy_block(v, addr, &fp, seq) ? map_copy(v, addr, &fp, seq) : 0;
         else
             err = map_object(v, addr, &fp, write, seq);
     } while (err == -EAGAIN);

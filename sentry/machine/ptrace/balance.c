@@ -27,6 +27,7 @@ static struct {
 
 static struct spinlock lock = SPINLOCK_INIT;
 static struct list tasks = LIST_INIT(tasks); /* of mthread.all_link; lock */
+static u64 stats_of_dead[STAT_COUNT];        /* lock */
 static u64 next_tick = U64_MAX;              /* atomic */
 
 void balance_init(unsigned want_cpus)
@@ -131,6 +132,7 @@ static void move(struct mthread *mt, unsigned cpu)
     if ((unsigned)mt->cpu == cpu)
         return;
     balance_sleep(mt);
+    mt->stats[STAT_MOVES]++;
     mt->cpu = (int)cpu;
     bind(0, cpu);
     if (mt->stub)
@@ -196,6 +198,8 @@ void balance_remove(struct task *t)
     mt->runnable = false;
     spin_lock(&lock);
     list_del(&mt->all_link);
+    for (int i = 0; i < STAT_COUNT; i++)
+        stats_of_dead[i] += mt->stats[i];
     spin_unlock(&lock);
 }
 
@@ -314,4 +318,20 @@ void balance_tick(void)
     spin_unlock(&lock);
     __atomic_store_n(&next_tick, again ? machine_clock_mono() + TICK_NS : U64_MAX,
                      __ATOMIC_SEQ_CST);
+}
+
+void balance_log_stats(void)
+{
+    u64 n[STAT_COUNT];
+    struct mthread *mt;
+
+    spin_lock(&lock);
+    memcpy(n, stats_of_dead, sizeof(n));
+    list_for_each (mt, &tasks, all_link)
+        for (int i = 0; i < STAT_COUNT; i++)
+            n[i] += mt->stats[i];
+    spin_unlock(&lock);
+    log_info("stubs: syscalls=%lu faults=%lu refills=%lu others=%lu calls=%lu pages=%lu moves=%lu",
+             n[STAT_SYSCALLS], n[STAT_FAULTS], n[STAT_REFILLS], n[STAT_OTHERS], n[STAT_CALLS],
+             n[STAT_PAGES], n[STAT_MOVES]);
 }

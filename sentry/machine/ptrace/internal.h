@@ -63,6 +63,8 @@ void balance_bind(struct mthread *mt);
 u64 balance_deadline(void);
 void balance_tick(void);
 bool balance_crowded(const struct mthread *mt);
+/* Counters of all tasks so far into the log. */
+void balance_log_stats(void);
 
 /* ---- thread.c ---- */
 

@@ -10,6 +10,7 @@
 
 /* Fill this much of the stub around a fault; also what mm should make present when it is cheap. */
 #define MACHINE_FAULT_AROUND (64 * 1024UL)
+#define MACHINE_FILE_AROUND  HUGE_SIZE
 #define MACHINE_HUGE_PAGES   0
 /* Whether a fault says reliably that it was no write. */
 #define MACHINE_SEES_WRITES 0
@@ -47,6 +48,18 @@ static inline void spin_unlock_raw(struct spinlock *l)
 /* Where the newest FPU state of a task is. */
 enum fpu_place { FPU_MEMORY, FPU_STUB, FPU_BOTH };
 
+/* What is counted, for the log at the end. */
+enum machine_stat {
+    STAT_SYSCALLS, /* stops of stubs: for a system call */
+    STAT_FAULTS,   /* for a page fault that mm handled */
+    STAT_REFILLS,  /* for one that only needed the stub to be filled */
+    STAT_OTHERS,
+    STAT_CALLS, /* calls made in stubs */
+    STAT_PAGES, /* pages that they mapped */
+    STAT_MOVES, /* to another CPU */
+    STAT_COUNT
+};
+
 /*
  * The machine's part of a task. Private to the task's own host thread, except where noted.
  */
@@ -68,14 +81,15 @@ struct mthread {
     u32 fpu_wanted;  /* any thread: futex, see machine_fpu_read() */
     u64 refill;      /* fault that was handed up: fill the stub there before it runs, 0 none */
     u64 stuck_at;
-    u64 crowded_since;      /* TSC: others want this cpu; last time we looked at it */
-    u64 crowded_cpu;        /* CPU time that it had used when that began */
-    u32 move_to;            /* any thread: cpu + 1 that the balancer wants us on, 0 none */
-    u64 stay_until;         /* TSC: has left a crowd, is not pulled back before */
-    struct task *waker;     /* who woke it the last times, only compared; written by wakers */
-    u32 wakes;              /* how often in a row */
-    u32 entries;            /* into user mode, so far */
-    u32 entries_seen;       /* at the balancer's last tick; its lock */
+    u64 crowded_since;  /* TSC: others want this cpu; last time we looked at it */
+    u64 crowded_cpu;    /* CPU time that it had used when that began */
+    u32 move_to;        /* any thread: cpu + 1 that the balancer wants us on, 0 none */
+    u64 stay_until;     /* TSC: has left a crowd, is not pulled back before */
+    struct task *waker; /* who woke it the last times, only compared; written by wakers */
+    u32 wakes;          /* how often in a row */
+    u32 entries;        /* into user mode, so far */
+    u32 entries_seen;   /* at the balancer's last tick; its lock */
+    u64 stats[STAT_COUNT];
     struct mm *space;       /* whose mspace the stub belongs to */
     struct list space_link; /* in space->mspace.threads; its lock */
     struct list all_link;   /* of all user tasks; the balancer's lock */

@@ -31,6 +31,7 @@ s64 host_call_wait(struct hostcall *r)
 
 void machine_exit(int status)
 {
+    balance_log_stats();
     HOSTCALL(HC_EXIT, (u64)status);
     panic("the host did not end the sandbox");
 }

@@ -196,6 +196,7 @@ static bool page_fault(struct mthread *mt, struct trap *trap, u64 addr, int code
                      addr, current->regs.rip);
             return exception(trap, X_PROTECTION, addr);
         }
+        mt->stats[STAT_REFILLS]++;
         r = space_fill(mt, addr);
         if (r > 0)
             return false;
@@ -208,6 +209,7 @@ static bool page_fault(struct mthread *mt, struct trap *trap, u64 addr, int code
         }
         pte = 0; /* it has gone meanwhile */
     }
+    mt->stats[STAT_FAULTS]++;
     *trap = (struct trap){.kind = TRAP_FAULT, .vector = 14, .addr = addr, .error = ERR_USER};
     trap->error |= (pte ? ERR_PRESENT : 0) | (write ? ERR_WRITE : 0) | (fetch ? ERR_FETCH : 0);
     mt->refill = (addr & PAGE_MASK) | 1;
@@ -280,6 +282,7 @@ static bool other_stop(struct mthread *mt, struct trap *trap, int status)
     }
     mt->regs.orig_rax = U64_MAX;
     current->regs.orig_rax = U64_MAX;
+    mt->stats[STAT_OTHERS]++;
     if (STOP_EVENT(status))
         return false;
     return signal_stop(mt, trap, STOP_SIG(status));
@@ -330,7 +333,7 @@ void machine_user_run(struct trap *trap)
 
     while (prepare(mt, trap)) {
         __atomic_store_n(&mt->in_user, 1, __ATOMIC_SEQ_CST);
-        if (unlikely(mt->kick || !ready(mt))) {
+        if (unlikely(__atomic_load_n(&mt->kick, __ATOMIC_SEQ_CST) || !ready(mt))) {
             user_left(mt);
             if (take_kick(mt, trap))
                 return;
@@ -341,6 +344,7 @@ void machine_user_run(struct trap *trap)
         if (likely(status == SYSCALL_STOP && save_regs(mt))) {
             trap->kind = TRAP_SYSCALL;
             mt->stuck = 0;
+            mt->stats[STAT_SYSCALLS]++;
             if (unlikely(current->regs.rcx != current->regs.rip))
                 foreign_syscall(mt, trap);
             return;

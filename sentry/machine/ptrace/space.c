@@ -16,7 +16,7 @@
 #include "vmm/window.h"
 
 #define MAP_POPULATE_ 0x8000
-#define MAX_RUNS      (MACHINE_FAULT_AROUND / PAGE_SIZE)
+#define MAX_RUNS      (MACHINE_FAULT_AROUND / PAGE_SIZE + 1)
 
 /* Pages that one mmap() in a stub makes. */
 struct run {
@@ -34,6 +34,7 @@ static long call(struct mthread *mt, long nr, u64 a, u64 b, u64 c, u64 d, u64 e,
     bool kicked = false;
     long r = stub_call(mt->stub, STUB_CALL, nr, arg, &kicked);
 
+    mt->stats[STAT_CALLS]++;
     mt->regs_valid = false;
     if (kicked)
         __atomic_store_n(&mt->kick, 1, __ATOMIC_SEQ_CST);
@@ -173,9 +174,8 @@ static int describe(pte_t *entry, int level, uva_t va, struct run *r)
     }
     if (!(*entry & PTE_NX))
         r->prot |= PROT_EXEC;
-    /* Making a file's pages writable would change its times; the host does that when one is
-     * written. */
-    r->populate = pa < WINDOW_GPA || !(r->prot & PROT_WRITE);
+    /* The host faults a file's pages in cheaply, and has to see which one is written. */
+    r->populate = pa < WINDOW_GPA;
     return err;
 }
 
@@ -185,46 +185,82 @@ static bool joins(const struct run *a, const struct run *b)
            a->prot == b->prot;
 }
 
+/* A leaf table's entries around an address, for a look at the neighbours. pt_lock held. */
+struct neighbours {
+    struct mm *mm;
+    uva_t base; /* of the 2 MiB that the table maps */
+    pte_t *table;
+};
+
+/* The page at va as a run, unless it has no entry or the stubs have it. */
+static bool describe_near(struct neighbours *n, uva_t va, struct run *r)
+{
+    pte_t *e = &n->table[(va - n->base) >> PAGE_SHIFT];
+
+    return entry_ok(*e) && !fillmap_test(&n->mm->mspace.filled, va) && describe(e, 1, va, r) == 0;
+}
+
+/* Extend the run of the page that is wanted, in both directions: one call maps any length. */
+static void extend(struct neighbours *n, struct run *r)
+{
+    struct run next;
+
+    while (r->va + r->len < n->base + HUGE_SIZE && r->va + r->len < USER_END &&
+           describe_near(n, r->va + r->len, &next) && joins(r, &next))
+        r->len += PAGE_SIZE;
+    while (r->va > n->base && describe_near(n, r->va - PAGE_SIZE, &next) && joins(&next, r)) {
+        r->va -= PAGE_SIZE;
+        r->offset -= PAGE_SIZE;
+        r->len += PAGE_SIZE;
+    }
+}
+
+/* Other pages near addr that the stubs do not have, as further runs. How many runs in all. */
+static int add_near(struct neighbours *n, uva_t addr, struct run *runs)
+{
+    uva_t start = addr & ~(MACHINE_FAULT_AROUND - 1);
+    uva_t end = MIN(start + MACHINE_FAULT_AROUND, (uva_t)USER_END);
+    int count = 1;
+
+    for (uva_t va = start; va < end; va += PAGE_SIZE) {
+        struct run r;
+
+        if (va >= runs[0].va && va < runs[0].va + runs[0].len)
+            continue;
+        if (!describe_near(n, va, &r))
+            continue;
+        if (count > 1 && joins(&runs[count - 1], &r))
+            runs[count - 1].len += PAGE_SIZE;
+        else
+            runs[count++] = r;
+    }
+    return count;
+}
+
 /*
- * The pages present around addr that the stubs do not have, as runs; the page of addr in any
- * case. Number of runs, 0 when addr has no entry, -EFAULT.
+ * What to map for a fault at addr: the run of its page first. Number of runs, 0 when addr has no
+ * entry, -EFAULT.
  */
 static int collect(struct mm *mm, uva_t addr, struct run *runs)
 {
-    uva_t page = addr & PAGE_MASK;
-    uva_t start = addr & ~(MACHINE_FAULT_AROUND - 1);
-    uva_t end = MIN(start + MACHINE_FAULT_AROUND, (uva_t)USER_END);
-    int n = 0, level;
+    struct neighbours n = {.mm = mm, .base = addr & ~(HUGE_SIZE - 1)};
+    int level, count = 0;
+    pte_t *e;
 
     spin_lock(&mm->pt_lock);
-    for (uva_t va = start; va < end; va += PAGE_SIZE) {
-        pte_t *pte;
-        struct run r;
-        int err;
-
-        if (va != page && fillmap_test(&mm->mspace.filled, va))
-            continue;
-        pte = pt_walk(mm, va, 0, &level);
-        if (!pte || !entry_ok(*pte)) {
-            if (va != page)
-                continue;
-            n = 0;
-            break;
+    e = pt_walk(mm, addr, 0, &level);
+    if (e && entry_ok(*e)) {
+        count = describe(e, level, addr & PAGE_MASK, &runs[0]);
+        if (count == 0)
+            count = 1;
+        if (count == 1 && level == 1) {
+            n.table = e - ((addr - n.base) >> PAGE_SHIFT);
+            extend(&n, &runs[0]);
+            count = add_near(&n, addr, runs);
         }
-        err = describe(pte, level, va, &r);
-        if (err && va == page) {
-            n = err;
-            break;
-        }
-        if (err)
-            continue;
-        if (n && joins(&runs[n - 1], &r))
-            runs[n - 1].len += PAGE_SIZE;
-        else
-            runs[n++] = r;
     }
     spin_unlock(&mm->pt_lock);
-    return n;
+    return count;
 }
 
 static long map_run(struct mthread *mt, struct mspace *ms, const struct run *r)
@@ -234,6 +270,7 @@ static long map_run(struct mthread *mt, struct mspace *ms, const struct run *r)
 
     if (got != (long)r->va)
         return got < 0 ? got : -EINVAL;
+    mt->stats[STAT_PAGES] += r->len / PAGE_SIZE;
     fillmap_set(&ms->filled, r->va, r->va + r->len, r->prot & PROT_WRITE);
     return 0;
 }

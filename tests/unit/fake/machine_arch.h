@@ -35,6 +35,7 @@ static inline void cpu_relax(void) {}
 extern u64 fake_fault_around;
 extern bool fake_huge_pages;
 #define MACHINE_FAULT_AROUND      fake_fault_around
-#define MACHINE_HUGE_PAGES        fake_huge_pages
+#define MACHINE_FILE_AROUND  fake_fault_around
+#define MACHINE_HUGE_PAGES   fake_huge_pages
 #define MACHINE_SEES_WRITES       1
 #define MACHINE_COPY_FILE_ENTRIES 0
