@@ -113,6 +113,8 @@ static void memory_fault(struct vcpu *v)
     v->fault_rip = r.rip;
     if (window_repair() == 0 || ++v->fault_count > FAULT_RETRIES)
         die(v, "access to memory that the host cannot provide", r.rip);
+    log_line(LOG_DEBUG, "guest CPU %u: a file in the window was truncated, rip %#llx",
+             (unsigned)(v - vcpus), r.rip);
     if (ioctl(v->fd, KVM_GET_VCPU_EVENTS, &ev) != 0)
         die(v, "events after a fault", (u64)errno);
     if (ev.exception.injected || ev.exception.pending)
