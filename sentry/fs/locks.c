@@ -133,7 +133,12 @@ static void apply(struct flock_list *fl, const struct file_lock *want, struct fi
         list_del(&l->link);
         list_add(gone, &l->link);
     }
-    list_add_tail(&fl->held, &n->link);
+    /* In order of their beginnings, which is the order in which F_GETLK finds them. */
+    list_for_each (l, &fl->held, link) {
+        if (l->start > n->start)
+            break;
+    }
+    list_add_tail(&l->link, &n->link);
 }
 
 /* Would waiting for `by` end in waiting for ourselves? Locked. */

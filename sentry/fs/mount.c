@@ -10,6 +10,7 @@ u32 tree_generation;
 struct mount *root_mount;
 
 static struct spinlock mount_lock;
+static struct mutex change_mutex; /* one bind, move or unmount at a time; outside of namespace_mutex */
 static struct list mounts = LIST_INIT(mounts);
 static int last_id = 20;
 
@@ -143,16 +144,83 @@ int mount_attach(struct super *sb, const struct path *at, u32 flags, const char 
     return 0;
 }
 
-int mount_bind(const struct path *from, const struct path *at, u32 flags)
+static struct mount *mount_clone(const struct mount *old, struct dentry *root)
 {
-    struct mount *m = mount_new(from->mnt->sb, from->mnt->flags | flags, from->mnt->source);
+    struct mount *m = mount_new(old->sb, old->flags, old->source);
+
+    if (m) {
+        dentry_get(root);
+        dentry_put(m->root);
+        m->root = root;
+    }
+    return m;
+}
+
+/* The mount with the lowest id above `after` and below `limit`, with a reference; in order, parents
+ * come first. */
+static struct mount *next_mount(int after, int limit)
+{
+    struct mount *m, *best = NULL;
+
+    spin_lock(&mount_lock);
+    list_for_each (m, &mounts, link) {
+        if (m->id > after && m->id < limit && (!best || m->id < best->id))
+            best = m;
+    }
+    if (best)
+        mount_get(best);
+    spin_unlock(&mount_lock);
+    return best;
+}
+
+static bool is_below(struct dentry *d, const struct dentry *top)
+{
+    bool below;
+
+    dcache_lock_names();
+    while (d != top && d != d->parent)
+        d = d->parent;
+    below = d == top;
+    dcache_unlock_names();
+    return below;
+}
+
+/* Copy what is mounted below `from` onto its copy. Serialised by bind_mutex, which guards the copy
+ * fields. */
+static void bind_children(const struct path *from, struct mount *copy)
+{
+    struct mount *m;
+
+    from->mnt->copy = copy;
+    for (int id = 0; (m = next_mount(id, copy->id)); mount_put(m)) {
+        struct mount *parent = m->parent;
+        id = m->id;
+        if (!parent || !parent->copy)
+            continue;
+        if (parent == from->mnt && !is_below(m->mountpoint, from->dentry))
+            continue;
+        struct path at = {parent->copy, m->mountpoint};
+        m->copy = mount_clone(m, m->root);
+        if (m->copy)
+            attach(m->copy, &at);
+    }
+    for (int id = 0; (m = next_mount(id, copy->id)); mount_put(m)) {
+        id = m->id;
+        m->copy = NULL;
+    }
+}
+
+int mount_bind(const struct path *from, const struct path *at, bool recursive)
+{
+    struct mount *m = mount_clone(from->mnt, from->dentry);
 
     if (!m)
         return -ENOMEM;
-    dentry_get(from->dentry);
-    dentry_put(m->root);
-    m->root = from->dentry;
+    mutex_lock(&change_mutex);
     attach(m, at);
+    if (recursive)
+        bind_children(from, m);
+    mutex_unlock(&change_mutex);
     return 0;
 }
 
@@ -162,8 +230,11 @@ int mount_move(const struct path *from, const struct path *at)
     struct mount *m = from->mnt, *up;
     struct dentry *old;
 
-    if (from->dentry != m->root || !m->parent)
+    mutex_lock(&change_mutex);
+    if (from->dentry != m->root || !m->parent) {
+        mutex_unlock(&change_mutex);
         return -EINVAL;
+    }
     mutex_lock(&namespace_mutex);
     path_get(&top);
     mount_follow(&top);
@@ -171,6 +242,7 @@ int mount_move(const struct path *from, const struct path *at)
         ;
     if (up) {
         mutex_unlock(&namespace_mutex);
+        mutex_unlock(&change_mutex);
         path_put(&top);
         return -ELOOP;
     }
@@ -182,6 +254,7 @@ int mount_move(const struct path *from, const struct path *at)
     __atomic_or_fetch(&top.dentry->flags, DENTRY_MOUNTED, __ATOMIC_RELEASE);
     spin_unlock(&mount_lock);
     mutex_unlock(&namespace_mutex);
+    mutex_unlock(&change_mutex);
     dentry_put(old);
     mount_put(up);
     return 0;
@@ -249,6 +322,7 @@ int mount_detach(const struct path *at, u32 flags)
 
     if (at->dentry != m->root)
         return -EINVAL;
+    mutex_lock(&change_mutex);
     mutex_lock(&namespace_mutex);
     spin_lock(&mount_lock);
     if (!m->parent || list_empty(&m->link))
@@ -276,6 +350,7 @@ int mount_detach(const struct path *at, u32 flags)
         dentry_put(place);
         mount_put(parent);
     }
+    mutex_unlock(&change_mutex);
     return err;
 }
 

@@ -56,7 +56,7 @@ static s64 mount_from_path(const char *source, const struct path *at, u64 flags)
     else if (S_ISDIR(from.dentry->inode->attr.mode) != S_ISDIR(at->dentry->inode->attr.mode))
         err = -ENOTDIR;
     else
-        err = mount_bind(&from, at, 0);
+        err = mount_bind(&from, at, flags & MS_REC);
     path_put(&from);
     return err;
 }

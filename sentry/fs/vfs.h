@@ -204,6 +204,7 @@ struct mount {
     u32 flags;
     int id;
     char *source;
+    struct mount *copy; /* during a recursive bind, see mount_bind() */
 };
 
 /* cwd, root, umask; shared by CLONE_FS. lock guards the paths. */
@@ -329,7 +330,7 @@ void fs_register(const struct fs_type *t); /* at init */
 const struct fs_type *fs_find(const char *name);
 int mount_attach(struct super *sb, const struct path *at, u32 flags, const char *source);
 int mount_detach(const struct path *at, u32 flags);
-int mount_bind(const struct path *from, const struct path *at, u32 flags);
+int mount_bind(const struct path *from, const struct path *at, bool recursive);
 int mount_move(const struct path *from, const struct path *at);
 int mount_remount(const struct path *at, u32 flags); /* new MS_* flags */
 #ifndef MNT_DETACH /* flags of umount2(2), which no kernel header names */
