@@ -10,7 +10,8 @@ u32 tree_generation;
 struct mount *root_mount;
 
 static struct spinlock mount_lock;
-static struct mutex change_mutex; /* one bind, move or unmount at a time; outside of namespace_mutex */
+static struct mutex
+    change_mutex; /* one bind, move or unmount at a time; outside of namespace_mutex */
 static struct list mounts = LIST_INIT(mounts);
 static int last_id = 20;
 
