@@ -5,37 +5,13 @@
 
 #include <asm/ioctls.h>
 #include <linux/capability.h>
-#include "sentry/fs/internal.h"
+#include "sentry/fs/pipe.h"
 #include "sentry/syscall/syscall.h"
 
 #define PIPE_DEF_PAGES 16
 #define PIPE_MAX_SIZE  (1u << 20) /* without CAP_SYS_RESOURCE */
 #define PIPE_MAX_PAGES (1u << 15)
 #define ATOMIC_SIZE    4096u /* PIPE_BUF */
-
-/* Bytes [off, off + len) of a page. */
-struct pipe_buf {
-    struct page *page;
-    u32 off, len;
-    bool packet; /* O_DIRECT: read as a whole, nothing is appended */
-};
-
-/*
- * A pipe, shared by the open files of both ends; lock guards all but the queues. Lives while a file
- * has it open, in inode->pipe (the inode's lock guards that pointer and `files`).
- */
-struct pipe {
-    struct mutex lock;
-    struct waitq readers_wait; /* for data or the last writer's end; also poll */
-    struct waitq writers_wait; /* for room or the last reader's end; also poll */
-    struct pipe_buf *bufs;
-    u32 size;       /* slots, a power of two */
-    u32 head, tail; /* next to fill, next to read; free-running */
-    u32 readers, writers;
-    u32 files;
-    u64 reader_count, writer_count; /* how often that end was opened */
-    struct page *spare;
-};
 
 static struct pipe *pipe_new(void)
 {
@@ -55,28 +31,10 @@ static struct pipe *pipe_new(void)
     return p;
 }
 
-static struct pipe_buf *slot(struct pipe *p, u32 i)
-{
-    return &p->bufs[i & (p->size - 1)];
-}
-
-static bool is_empty(const struct pipe *p)
-{
-    return __atomic_load_n(&p->head, __ATOMIC_ACQUIRE) ==
-           __atomic_load_n(&p->tail, __ATOMIC_ACQUIRE);
-}
-
-static bool is_full(const struct pipe *p)
-{
-    return __atomic_load_n(&p->head, __ATOMIC_ACQUIRE) -
-               __atomic_load_n(&p->tail, __ATOMIC_ACQUIRE) >=
-           p->size;
-}
-
 static void pipe_free(struct pipe *p)
 {
-    for (; !is_empty(p); p->tail++)
-        page_put(slot(p, p->tail)->page);
+    for (; !pipe_is_empty(p); p->tail++)
+        page_put(pipe_slot(p, p->tail)->page);
     if (p->spare)
         page_put(p->spare);
     kfree(p->bufs);
@@ -85,9 +43,9 @@ static void pipe_free(struct pipe *p)
 
 /* ---- reading ---- */
 
-static void drop_first(struct pipe *p)
+void pipe_drop_first(struct pipe *p)
 {
-    struct page *page = slot(p, p->tail)->page;
+    struct page *page = pipe_slot(p, p->tail)->page;
 
     if (!p->spare && ref_read(&page->refs) == 1)
         p->spare = page;
@@ -96,13 +54,19 @@ static void drop_first(struct pipe *p)
     __atomic_store_n(&p->tail, p->tail + 1, __ATOMIC_RELEASE);
 }
 
+void pipe_push(struct pipe *p, const struct pipe_buf *b)
+{
+    *pipe_slot(p, p->head) = *b;
+    __atomic_store_n(&p->head, p->head + 1, __ATOMIC_RELEASE);
+}
+
 /* Move what is there; lock held. Bytes or -EFAULT. */
 static s64 take(struct pipe *p, struct uio *to)
 {
     s64 done = 0;
 
-    while (to->left && !is_empty(p)) {
-        struct pipe_buf *b = slot(p, p->tail);
+    while (to->left && !pipe_is_empty(p)) {
+        struct pipe_buf *b = pipe_slot(p, p->tail);
         u64 want = MIN((u64)b->len, to->left);
         u64 n = copy_to_uio(to, (char *)page_virt(b->page) + b->off, want);
         bool packet = b->packet;
@@ -113,7 +77,7 @@ static s64 take(struct pipe *p, struct uio *to)
         if (n < want)
             return done ? done : -EFAULT;
         if (!b->len || packet)
-            drop_first(p);
+            pipe_drop_first(p);
         if (packet)
             break;
     }
@@ -132,7 +96,7 @@ static s64 pipe_read(struct vfs_file *f, struct uio *to, u64 *pos)
         int err;
 
         mutex_lock(&p->lock);
-        was_full = is_full(p);
+        was_full = pipe_is_full(p);
         ret = take(p, to);
         if (ret == 0 && p->writers)
             ret = -EAGAIN;
@@ -141,7 +105,7 @@ static s64 pipe_read(struct vfs_file *f, struct uio *to, u64 *pos)
             waitq_wake(&p->writers_wait, POLLOUT | POLLWRNORM, ~0u);
         if (ret != -EAGAIN || to->nowait)
             break;
-        err = wait_event(&p->readers_wait, !is_empty(p) || !p->writers);
+        err = wait_event(&p->readers_wait, !pipe_is_empty(p) || !p->writers);
         if (err)
             return err;
     }
@@ -157,10 +121,12 @@ static u32 tail_room(struct pipe *p)
 {
     struct pipe_buf *b;
 
-    if (is_empty(p))
+    if (pipe_is_empty(p))
         return 0;
-    b = slot(p, p->head - 1);
-    return b->packet ? 0 : (u32)PAGE_SIZE - b->off - b->len;
+    b = pipe_slot(p, p->head - 1);
+    if (b->packet || ref_read(&b->page->refs) > 1)
+        return 0;
+    return (u32)PAGE_SIZE - b->off - b->len;
 }
 
 static u64 room(struct pipe *p)
@@ -170,7 +136,7 @@ static u64 room(struct pipe *p)
 
 static s64 append(struct pipe *p, struct uio *from, u64 n)
 {
-    struct pipe_buf *b = slot(p, p->head - 1);
+    struct pipe_buf *b = pipe_slot(p, p->head - 1);
     u64 got = copy_from_uio((char *)page_virt(b->page) + b->off + b->len, from, n);
 
     b->len += (u32)got;
@@ -179,7 +145,6 @@ static s64 append(struct pipe *p, struct uio *from, u64 n)
 
 static s64 add_page(struct pipe *p, struct uio *from, bool packet)
 {
-    struct pipe_buf *b = slot(p, p->head);
     u64 want = MIN(from->left, PAGE_SIZE), n;
     struct page *page = p->spare ? p->spare : page_alloc(0, 0);
 
@@ -191,8 +156,7 @@ static s64 add_page(struct pipe *p, struct uio *from, bool packet)
         p->spare = page;
         return -EFAULT;
     }
-    *b = (struct pipe_buf){.page = page, .len = (u32)n, .packet = packet};
-    __atomic_store_n(&p->head, p->head + 1, __ATOMIC_RELEASE);
+    pipe_push(p, &(struct pipe_buf){.page = page, .len = (u32)n, .packet = packet});
     return n < want ? -EFAULT : 0;
 }
 
@@ -206,7 +170,7 @@ static s64 put(struct pipe *p, struct uio *from, bool packet)
         return -EAGAIN;
     if (n)
         err = append(p, from, MIN((u64)n, from->left));
-    while (!err && from->left && !is_full(p))
+    while (!err && from->left && !pipe_is_full(p))
         err = add_page(p, from, packet);
     return !err && from->left ? -EAGAIN : err;
 }
@@ -229,7 +193,7 @@ static s64 pipe_write(struct vfs_file *f, struct uio *from, u64 *pos)
             waitq_wake(&p->readers_wait, POLLIN | POLLRDNORM, ~0u);
         if (err != -EAGAIN || from->nowait)
             break;
-        err = wait_event(&p->writers_wait, !p->readers || !is_full(p));
+        err = wait_event(&p->writers_wait, !p->readers || !pipe_is_full(p));
         if (err)
             break;
     }
@@ -248,14 +212,14 @@ static u32 pipe_poll(struct vfs_file *f, struct poll_table *pt)
 
     if (f->mode & FMODE_READ) {
         poll_wait(pt, &p->readers_wait);
-        if (!is_empty(p))
+        if (!pipe_is_empty(p))
             events |= POLLIN | POLLRDNORM;
         if (!p->writers && f->pos != p->writer_count)
             events |= POLLHUP;
     }
     if (f->mode & FMODE_WRITE) {
         poll_wait(pt, &p->writers_wait);
-        if (!is_full(p))
+        if (!pipe_is_full(p))
             events |= POLLOUT | POLLWRNORM;
         if (!p->readers)
             events |= POLLERR;
@@ -269,7 +233,7 @@ static u32 queued(struct pipe *p)
 
     mutex_lock(&p->lock);
     for (u32 i = p->tail; i != p->head; i++)
-        n += slot(p, i)->len;
+        n += pipe_slot(p, i)->len;
     mutex_unlock(&p->lock);
     return n;
 }
@@ -300,7 +264,7 @@ static s64 set_size(struct pipe *p, u64 bytes)
     if (used <= size) {
         struct pipe_buf *old = p->bufs;
         for (u32 i = 0; i < used; i++)
-            bufs[i] = *slot(p, p->tail + i);
+            bufs[i] = *pipe_slot(p, p->tail + i);
         p->bufs = bufs;
         p->size = size;
         p->tail = 0;
@@ -315,6 +279,11 @@ static s64 set_size(struct pipe *p, u64 bytes)
 }
 
 static const struct file_ops pipe_ops;
+
+struct pipe *pipe_of(struct vfs_file *f)
+{
+    return f->ops == &pipe_ops ? f->private : NULL;
+}
 
 s64 pipe_fcntl(struct vfs_file *f, u32 cmd, u64 arg)
 {

@@ -293,10 +293,10 @@
     X(272, unshare, PARTIAL, "x", "only files and file system context") \
     X(273, set_robust_list, FULL, "pz", "") \
     X(274, get_robust_list, FULL, "dpp", "") \
-    X(275, splice, NI, "fpfpzx", "not written yet") \
-    X(276, tee, NI, "ffzx", "not written yet") \
+    X(275, splice, FULL, "fpfpzx", "") \
+    X(276, tee, FULL, "ffzx", "") \
     X(277, sync_file_range, FULL, "fllx", "") \
-    X(278, vmsplice, NI, "fpux", "not written yet") \
+    X(278, vmsplice, PARTIAL, "fpux", "copies the pages, SPLICE_F_GIFT is ignored") \
     X(279, move_pages, NI, "dxpppx", "not written yet") \
     X(280, utimensat, FULL, "Fspx", "") \
     X(281, epoll_pwait, FULL, "fpddpz", "") \

@@ -3,7 +3,7 @@
 # The shell that is the first process: statuses, orphans, traps.
 (sleep 0.1 &)
 sh -c 'sh -c "sleep 0.1; echo orphan >/tmp/orphan.$PPID" & exit 0'
-sleep 0.3
+while ! cat /tmp/orphan.* 2>/dev/null | grep -q orphan; do sleep 0.05; done
 wait
 cat /tmp/orphan.* ; rm -f /tmp/orphan.*
 kill -0 $$; echo "alive $?"
