@@ -82,6 +82,8 @@ int dir_may_delete(struct inode *dir, struct dentry *victim, bool isdir);
  * it. */
 int inode_claim(struct inode *i, int step);
 s64 file_lseek(struct vfs_file *f, s64 off, int whence);
+/* readv and writev in all their forms; at NULL: the file's position; rwf: RWF_*. rw_calls.c */
+s64 rw_vector(int fd, uva_t iov, u64 n, const s64 *at, bool write, u32 rwf);
 /* ---- descriptors ---- */
 
 /* dup2: put f (own reference taken) at fd, closing what is there. fd or -errno. */

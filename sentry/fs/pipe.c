@@ -33,7 +33,7 @@ static struct pipe *pipe_new(void)
 
 static void pipe_free(struct pipe *p)
 {
-    for (; !pipe_is_empty(p); p->tail++)
+    for (; !pipe_empty(p); p->tail++)
         page_put(pipe_slot(p, p->tail)->page);
     if (p->spare)
         page_put(p->spare);
@@ -43,7 +43,7 @@ static void pipe_free(struct pipe *p)
 
 /* ---- reading ---- */
 
-void pipe_drop_first(struct pipe *p)
+static void drop_first(struct pipe *p)
 {
     struct page *page = pipe_slot(p, p->tail)->page;
 
@@ -60,24 +60,43 @@ void pipe_push(struct pipe *p, const struct pipe_buf *b)
     __atomic_store_n(&p->head, p->head + 1, __ATOMIC_RELEASE);
 }
 
+void pipe_consume(struct pipe *p, u32 n)
+{
+    struct pipe_buf *b = pipe_slot(p, p->tail);
+
+    b->off += n;
+    b->len -= n;
+    if (!b->len || b->packet)
+        drop_first(p);
+}
+
+int pipe_wait_data(struct pipe *p, bool nowait)
+{
+    int err = 0;
+
+    if (pipe_empty(p) && p->writers)
+        err = nowait ? -EAGAIN : wait_event(&p->readers_wait, !pipe_empty(p) || !p->writers);
+    return err ? err : !pipe_empty(p);
+}
+
 /* Move what is there; lock held. Bytes or -EFAULT. */
 static s64 take(struct pipe *p, struct uio *to)
 {
     s64 done = 0;
 
-    while (to->left && !pipe_is_empty(p)) {
+    while (to->left && !pipe_empty(p)) {
         struct pipe_buf *b = pipe_slot(p, p->tail);
         u64 want = MIN((u64)b->len, to->left);
         u64 n = copy_to_uio(to, (char *)page_virt(b->page) + b->off, want);
         bool packet = b->packet;
 
         done += (s64)n;
-        b->off += (u32)n;
-        b->len -= (u32)n;
-        if (n < want)
+        if (n < want) {
+            b->off += (u32)n;
+            b->len -= (u32)n;
             return done ? done : -EFAULT;
-        if (!b->len || packet)
-            pipe_drop_first(p);
+        }
+        pipe_consume(p, (u32)n);
         if (packet)
             break;
     }
@@ -96,7 +115,7 @@ static s64 pipe_read(struct vfs_file *f, struct uio *to, u64 *pos)
         int err;
 
         mutex_lock(&p->lock);
-        was_full = pipe_is_full(p);
+        was_full = pipe_full(p);
         ret = take(p, to);
         if (ret == 0 && p->writers)
             ret = -EAGAIN;
@@ -105,7 +124,7 @@ static s64 pipe_read(struct vfs_file *f, struct uio *to, u64 *pos)
             waitq_wake(&p->writers_wait, POLLOUT | POLLWRNORM, ~0u);
         if (ret != -EAGAIN || to->nowait)
             break;
-        err = wait_event(&p->readers_wait, !pipe_is_empty(p) || !p->writers);
+        err = wait_event(&p->readers_wait, !pipe_empty(p) || !p->writers);
         if (err)
             return err;
     }
@@ -121,7 +140,7 @@ static u32 tail_room(struct pipe *p)
 {
     struct pipe_buf *b;
 
-    if (pipe_is_empty(p))
+    if (pipe_empty(p))
         return 0;
     b = pipe_slot(p, p->head - 1);
     if (b->packet || ref_read(&b->page->refs) > 1)
@@ -170,7 +189,7 @@ static s64 put(struct pipe *p, struct uio *from, bool packet)
         return -EAGAIN;
     if (n)
         err = append(p, from, MIN((u64)n, from->left));
-    while (!err && from->left && !pipe_is_full(p))
+    while (!err && from->left && !pipe_full(p))
         err = add_page(p, from, packet);
     return !err && from->left ? -EAGAIN : err;
 }
@@ -193,13 +212,25 @@ static s64 pipe_write(struct vfs_file *f, struct uio *from, u64 *pos)
             waitq_wake(&p->readers_wait, POLLIN | POLLRDNORM, ~0u);
         if (err != -EAGAIN || from->nowait)
             break;
-        err = wait_event(&p->writers_wait, !p->readers || !pipe_is_full(p));
+        err = wait_event(&p->writers_wait, !p->readers || !pipe_full(p));
         if (err)
             break;
     }
     if (err == -EPIPE)
         signal_send_task(current, SIGPIPE, NULL);
     return from->left == total ? err : (s64)(total - from->left);
+}
+
+int pipe_wait_room(struct pipe *p, bool nowait)
+{
+    int err = 0;
+
+    if (p->readers && pipe_full(p))
+        err = nowait ? -EAGAIN : wait_event(&p->writers_wait, !p->readers || !pipe_full(p));
+    if (err || p->readers)
+        return err ? err : 1;
+    signal_send_task(current, SIGPIPE, NULL);
+    return -EPIPE;
 }
 
 /* ---- state ---- */
@@ -212,14 +243,14 @@ static u32 pipe_poll(struct vfs_file *f, struct poll_table *pt)
 
     if (f->mode & FMODE_READ) {
         poll_wait(pt, &p->readers_wait);
-        if (!pipe_is_empty(p))
+        if (!pipe_empty(p))
             events |= POLLIN | POLLRDNORM;
         if (!p->writers && f->pos != p->writer_count)
             events |= POLLHUP;
     }
     if (f->mode & FMODE_WRITE) {
         poll_wait(pt, &p->writers_wait);
-        if (!pipe_is_full(p))
+        if (!pipe_full(p))
             events |= POLLOUT | POLLWRNORM;
         if (!p->readers)
             events |= POLLERR;
@@ -280,7 +311,7 @@ static s64 set_size(struct pipe *p, u64 bytes)
 
 static const struct file_ops pipe_ops;
 
-struct pipe *pipe_of(struct vfs_file *f)
+struct pipe *pipe_of(const struct vfs_file *f)
 {
     return f->ops == &pipe_ops ? f->private : NULL;
 }

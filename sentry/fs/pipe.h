@@ -6,12 +6,12 @@
 
 #include "sentry/fs/internal.h"
 
-/* Bytes [off, off + len) of a page, on which it holds a reference. */
+/* Bytes [off, off + len) of a page, on which it holds a reference; not appended to while there are
+ * others. */
 struct pipe_buf {
     struct page *page;
     u32 off, len;
-    bool packet; /* O_DIRECT: read as a whole */
-    bool closed; /* nothing is appended: a packet, or others see the page too */
+    bool packet; /* O_DIRECT: read as a whole, nothing is appended */
 };
 
 /*

@@ -89,7 +89,7 @@ SYSCALL4(pwrite64, int, fd, uva_t, buf, u64, count, s64, pos)
 
 #define RWF_KNOWN (RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND)
 
-static s64 rw_vector(int fd, uva_t iov, u64 n, const s64 *at, bool write, u32 rwf)
+s64 rw_vector(int fd, uva_t iov, u64 n, const s64 *at, bool write, u32 rwf)
 {
     struct uio_vec fast[IOV_FAST], *heap = NULL;
     struct uio u;

@@ -38,7 +38,6 @@ static bool look(struct pipe *p, struct pipe_buf *b)
     if (any) {
         *b = *pipe_slot(p, p->tail);
         page_get(b->page);
-        pipe_slot(p, p->tail)->closed = true;
     }
     mutex_unlock(&p->lock);
     return any;
@@ -155,7 +154,6 @@ static s64 move_bufs(struct pipe *from, struct pipe *to, u64 len, bool keep)
         struct pipe_buf *b = pipe_slot(from, i), part = *b;
 
         part.len = (u32)MIN((u64)b->len, len - (u64)done);
-        part.closed = b->closed = true;
         page_get(part.page);
         pipe_push(to, &part);
         done += part.len;
