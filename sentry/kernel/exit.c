@@ -190,11 +190,6 @@ static bool stop_taking_signals(struct task *t)
     return last;
 }
 
-static u64 mm_peak_kib(const struct mm *mm)
-{
-    return (u64)MAX(mm->rss_peak, mm->rss_anon + mm->rss_file) * (PAGE_SIZE / 1024);
-}
-
 static void give_back(struct task *t)
 {
     struct files *files = t->files;
@@ -233,7 +228,9 @@ static void fold_accounts(struct task *t, struct process *p)
     p->stime_dead += t->stime;
     p->min_flt_dead += t->min_flt;
     p->maj_flt_dead += t->maj_flt;
-    t->utime = t->stime = t->min_flt = t->maj_flt = 0;
+    __atomic_store_n(&t->utime, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&t->stime, 0, __ATOMIC_RELAXED);
+    t->min_flt = t->maj_flt = 0;
 }
 
 /* The last thread of p is gone. Tasklist lock held. */

@@ -121,6 +121,8 @@ void futex_wake_address(uva_t addr); /* FUTEX_WAKE 1 for clear_child_tid */
 void process_release(struct process *p);
 /* Wait status of a process all of whose threads have ended or are about to. */
 int process_status(const struct process *p);
+/* Most memory that the address space has had resident. */
+u64 mm_peak_kib(const struct mm *mm);
 struct rusage;
 void rusage_fill(struct rusage *ru, u64 utime, u64 stime, u64 min_flt, u64 maj_flt, u64 maxrss);
 

@@ -23,10 +23,11 @@ static void real_expired(struct ktimer *kt)
 
 void itimer_signal_taken(struct process *p)
 {
-    u64 now = machine_clock_mono(), next = p->real_timer.expires + p->real_interval;
+    u64 now = machine_clock_mono(), next;
 
-    if (!p->real_interval || p->real_timer.armed)
+    if (!p->real_interval || ktimer_expires(&p->real_timer) != U64_MAX)
         return;
+    next = p->real_timer.expires + p->real_interval;
     if (next <= now)
         next += (now - next) / p->real_interval * p->real_interval + p->real_interval;
     ktimer_start(&p->real_timer, next);
@@ -178,14 +179,13 @@ static struct cpu_timer *cpu_timer_of(struct process *p, int which)
 
 static void get_locked(struct process *p, int which, u64 *left, u64 *interval)
 {
-    u64 now;
+    u64 now, expires;
 
     if (which == ITIMER_REAL) {
         now = machine_clock_mono();
+        expires = ktimer_expires(&p->real_timer);
         *interval = p->real_interval;
-        *left = 0;
-        if (p->real_timer.armed)
-            *left = p->real_timer.expires > now ? p->real_timer.expires - now : 1;
+        *left = expires == U64_MAX ? 0 : expires > now ? expires - now : 1;
     } else {
         struct cpu_timer *t = cpu_timer_of(p, which);
 

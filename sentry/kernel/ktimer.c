@@ -120,6 +120,16 @@ bool ktimer_cancel(struct ktimer *t)
     return armed;
 }
 
+u64 ktimer_expires(struct ktimer *t)
+{
+    u64 expires;
+
+    spin_lock(&timer_lock);
+    expires = t->armed ? t->expires : U64_MAX;
+    spin_unlock(&timer_lock);
+    return expires;
+}
+
 u64 ktimers_run(u64 now)
 {
     u64 next = U64_MAX;

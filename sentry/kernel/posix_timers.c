@@ -100,7 +100,7 @@ void posix_timer_signal_taken(int id)
     if (!t)
         return;
     s = process_lock(t->process);
-    if (!t->deleted && t->interval && !t->ktimer.armed && t->expires) {
+    if (!t->deleted && t->interval && ktimer_expires(&t->ktimer) == U64_MAX && t->expires) {
         u64 missed = forward(t, machine_clock_mono());
 
         t->last_overrun = (int)MIN(missed ? missed - 1 : 0, (u64)OVERRUN_MAX);
@@ -269,7 +269,7 @@ static void read_locked(struct posix_timer *t, u64 *left, u64 *interval)
     /* A periodic one whose signal waits to be taken will expire at its next period. */
     if (t->interval && t->expires <= now)
         *left = t->interval - (now - t->expires) % t->interval;
-    else if (t->ktimer.armed || t->expires > now)
+    else if (t->expires > now || ktimer_expires(&t->ktimer) != U64_MAX)
         *left = t->expires > now ? t->expires - now : 1;
 }
 

@@ -119,12 +119,18 @@ void rusage_fill(struct rusage *ru, u64 utime, u64 stime, u64 min_flt, u64 maj_f
     ru->ru_maxrss = (s64)maxrss;
 }
 
+u64 mm_peak_kib(const struct mm *mm)
+{
+    s64 now = __atomic_load_n(&mm->rss_anon, __ATOMIC_RELAXED) +
+              __atomic_load_n(&mm->rss_file, __ATOMIC_RELAXED);
+    s64 peak = __atomic_load_n(&mm->rss_peak, __ATOMIC_RELAXED);
+
+    return (u64)MAX(peak, now) * (PAGE_SIZE / 1024);
+}
+
 static u64 maxrss_now(void)
 {
-    const struct mm *mm = current->mm;
-    s64 pages = MAX(mm->rss_peak, mm->rss_anon + mm->rss_file);
-
-    return MAX(current->process->maxrss, (u64)pages * (PAGE_SIZE / 1024));
+    return MAX(current->process->maxrss, mm_peak_kib(current->mm));
 }
 
 static void usage_of_process(struct rusage *ru)

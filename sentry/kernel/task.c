@@ -142,7 +142,7 @@ u32 task_uid(struct task *t)
 
 u64 task_cpu_time(const struct task *t)
 {
-    return t->utime + t->stime;
+    return task_utime(t) + task_stime(t);
 }
 
 void process_times_locked(struct process *p, u64 *utime, u64 *stime)
@@ -152,8 +152,8 @@ void process_times_locked(struct process *p, u64 *utime, u64 *stime)
     *utime = p->utime_dead;
     *stime = p->stime_dead;
     list_for_each (t, &p->threads, thread_link) {
-        *utime += t->utime;
-        *stime += t->stime;
+        *utime += task_utime(t);
+        *stime += task_stime(t);
     }
 }
 

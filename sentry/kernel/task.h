@@ -223,11 +223,19 @@ bool in_group(const struct cred *c, u32 gid);
  */
 static inline void task_account(struct task *t, u64 now, bool user)
 {
-    if (user)
-        t->utime += now - t->acct_stamp;
-    else
-        t->stime += now - t->acct_stamp;
+    u64 *sum = user ? &t->utime : &t->stime;
+
+    /* Others read them at any time. */
+    __atomic_store_n(sum, *sum + now - t->acct_stamp, __ATOMIC_RELAXED);
     t->acct_stamp = now;
 }
 u64 task_cpu_time(const struct task *t);
+static inline u64 task_utime(const struct task *t)
+{
+    return __atomic_load_n(&t->utime, __ATOMIC_RELAXED);
+}
+static inline u64 task_stime(const struct task *t)
+{
+    return __atomic_load_n(&t->stime, __ATOMIC_RELAXED);
+}
 u64 rlimit(int which); /* soft limit of current's process */

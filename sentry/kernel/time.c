@@ -119,8 +119,8 @@ static int cpu_clock_read(int id, u64 *ns)
         }
         if (!t || t == current)
             account_kernel(current);
-        utime = t ? t->utime : current->utime;
-        stime = t ? t->stime : current->stime;
+        utime = task_utime(t ? t : current);
+        stime = task_stime(t ? t : current);
     } else {
         process_times(t ? t->process : current->process, &utime, &stime);
     }

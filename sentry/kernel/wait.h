@@ -93,6 +93,8 @@ void ktimer_start(struct ktimer *t, u64 expires); /* (re)arm */
  * caller must hold no lock that func takes.
  */
 bool ktimer_cancel(struct ktimer *t);
+/* When an armed timer expires; U64_MAX when it is not armed. */
+u64 ktimer_expires(struct ktimer *t);
 /* Called by the machine with no lock held: run what has expired, return the next deadline (U64_MAX: none). */
 u64 ktimers_run(u64 now);
 
