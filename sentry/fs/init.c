@@ -40,7 +40,7 @@ static struct super *dev_mount(const char *source, u32 flags, const void *data)
 {
     (void)source;
     (void)flags;
-    return tmpfs_new("devtmpfs", *(const char *)data ? data : "mode=0755,size=64m");
+    return tmpfs_new("tmpfs", *(const char *)data ? data : "mode=0755,size=64m");
 }
 
 static void register_types(void)
