@@ -7,6 +7,7 @@
 #include "sentry/mm/internal.h"
 
 #define HUGE_PAGES 512
+#define COW_BLOCK  4 /* pages that are copied together where a fault is dear */
 
 /* All 512 pages of a 2 MiB entry are ours alone: it may become writable as it is. */
 static bool huge_is_sole(struct page *p)
@@ -20,6 +21,74 @@ static bool huge_is_sole(struct page *p)
 static pte_t with_write(struct vma *v, pte_t e)
 {
     return v->prot & PROT_WRITE ? e | PTE_W | PTE_D : e;
+}
+
+/* A small private page that only lacks the right to write. */
+static bool is_cow(pte_t e)
+{
+    return (e & PTE_P) && !(e & (PTE_W | PTE_FILE | PTE_PS)) && pte_page(e);
+}
+
+/* The part of v within the aligned neighbourhood of addr. */
+static void window(const struct vma *v, uva_t addr, u64 size, uva_t *lo, uva_t *hi)
+{
+    uva_t base = addr & ~(size - 1);
+
+    *lo = MAX(base, v->start);
+    *hi = MIN(base + size, v->end);
+}
+
+/* The entry e of addr became writable: so may its neighbours, where nobody else has the page. */
+static void reuse_around(struct vma *v, uva_t addr, pte_t *e)
+{
+    uva_t lo, hi;
+
+    if (MACHINE_SEES_WRITES)
+        return;
+    window(v, addr, MACHINE_FAULT_AROUND, &lo, &hi);
+    e -= (addr - lo) >> PAGE_SHIFT;
+    for (uva_t va = lo; va < hi; va += PAGE_SIZE, e++)
+        if (is_cow(*e) && ref_read(&pte_page(*e)->refs) == 1)
+            pte_set(e, with_write(v, *e));
+}
+
+/*
+ * Where a fault is dear: copy the neighbours, too, into one block. False: addr itself could not be
+ * settled in this way.
+ */
+static bool cow_block(struct vma *v, uva_t addr)
+{
+    struct page *old[COW_BLOCK], *p;
+    struct mm *mm = v->mm;
+    unsigned n = 0, i = 0;
+    bool used[COW_BLOCK] = {false};
+    uva_t lo, hi;
+    int level;
+
+    if (MACHINE_SEES_WRITES || !(p = page_alloc(2, PAGE_ALLOC_USER)))
+        return false;
+    window(v, addr, COW_BLOCK * PAGE_SIZE, &lo, &hi);
+    spin_lock(&mm->pt_lock);
+    pte_t *e = pt_walk(mm, addr, 0, &level);
+    if (e && level == 1 && is_cow(*e)) {
+        e -= (addr - lo) >> PAGE_SHIFT;
+        for (uva_t va = lo; va < hi; va += PAGE_SIZE, e++, i++) {
+            if (!is_cow(*e) || ref_read(&pte_page(*e)->refs) == 1)
+                continue;
+            memcpy(page_virt(p + i), page_virt(pte_page(*e)), PAGE_SIZE);
+            old[n++] = pte_page(*e);
+            used[i] = true;
+            pte_set(e, page_to_phys(p + i) | pte_prot(v->prot, true));
+        }
+    }
+    spin_unlock(&mm->pt_lock);
+    if (n)
+        mspace_flush(mm, lo, hi);
+    pages_put(old, n);
+    for (i = 0; i < COW_BLOCK; i++)
+        if (!used[i])
+            page_put(p + i);
+    return used[(addr - lo) >> PAGE_SHIFT];
 }
 
 /*
@@ -46,6 +115,7 @@ static int reuse(struct vma *v, uva_t addr, pte_t **ep)
     }
     if (p && !(*e & PTE_FILE) && ref_read(&p->refs) == 1) {
         pte_set(e, with_write(v, *e));
+        reuse_around(v, addr, e);
         return 1;
     }
     *ep = e;
@@ -69,6 +139,10 @@ static int cow_private(struct vma *v, uva_t addr)
     spin_unlock(&mm->pt_lock);
     if (err)
         return MIN(err, 0);
+    if (is_cow(entry) && cow_block(v, addr)) {
+        page_put(old);
+        return 0;
+    }
 
     bool zero = (entry & PTE_ADDR) == zero_pa;
     copy = page_alloc(0, PAGE_ALLOC_USER | (zero ? PAGE_ALLOC_ZERO : 0));

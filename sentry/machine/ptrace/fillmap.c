@@ -90,7 +90,7 @@ void fillmap_set(struct fillmap *m, uva_t start, uva_t end, bool writable)
     }
 }
 
-static bool chunk_visit(struct fill_chunk *c, uva_t start, uva_t end, bool clear)
+static bool chunk_clear(struct fill_chunk *c, uva_t start, uva_t end)
 {
     uva_t base = (c->key - 1) << HUGE_SHIFT;
     bool any = false;
@@ -99,39 +99,33 @@ static bool chunk_visit(struct fill_chunk *c, uva_t start, uva_t end, bool clear
         u64 mask = word_mask(base, w, start, end);
 
         any |= (c->bits[w] & mask) != 0;
-        if (clear) {
-            c->bits[w] &= ~mask;
-            c->writable[w] &= ~mask;
-        }
+        c->bits[w] &= ~mask;
+        c->writable[w] &= ~mask;
     }
     return any;
 }
 
-static bool visit(const struct fillmap *m, uva_t start, uva_t end, bool clear)
+static bool clear_range(struct fillmap *m, uva_t start, uva_t end)
 {
     bool any = false;
 
-    if (m->unknown)
-        return true;
-    if (!m->size)
-        return false;
     if ((end - start) >> HUGE_SHIFT >= m->size) { /* fewer slots than chunks */
         for (u32 i = 0; i < m->size; i++)
             if (m->slots[i].key)
-                any |= chunk_visit(&m->slots[i], start, end, clear);
+                any |= chunk_clear(&m->slots[i], start, end);
         return any;
     }
     for (uva_t base = start & ~(HUGE_SIZE - 1); base < end; base += HUGE_SIZE) {
         struct fill_chunk *c = probe(m, key_of(base));
         if (c->key)
-            any |= chunk_visit(c, start, end, clear);
+            any |= chunk_clear(c, start, end);
     }
     return any;
 }
 
 bool fillmap_clear(struct fillmap *m, uva_t start, uva_t end)
 {
-    bool any = visit(m, start, end, true);
+    bool any = m->unknown || (m->size && clear_range(m, start, end));
 
     if (start == 0 && end >= USER_END) {
         m->unknown = false;
@@ -142,9 +136,15 @@ bool fillmap_clear(struct fillmap *m, uva_t start, uva_t end)
     return any;
 }
 
-bool fillmap_test(const struct fillmap *m, uva_t page)
+bool fillmap_test(const struct fillmap *m, uva_t page, bool writable)
 {
-    return !m->unknown && visit(m, page, page + PAGE_SIZE, false);
+    unsigned bit = page >> PAGE_SHIFT & 511;
+    struct fill_chunk *c;
+
+    if (m->unknown || !m->size)
+        return false;
+    c = probe(m, key_of(page));
+    return (writable ? c->writable : c->bits)[bit / 64] >> bit % 64 & 1;
 }
 
 void fillmap_each(struct fillmap *m,

@@ -21,7 +21,8 @@ struct fill_chunk {
 void fillmap_set(struct fillmap *m, uva_t start, uva_t end, bool writable);
 /* Forget [start, end); whether anything (perhaps) was there. */
 bool fillmap_clear(struct fillmap *m, uva_t start, uva_t end);
-bool fillmap_test(const struct fillmap *m, uva_t page);
+/* Whether a page is mapped (certainly), and writable if that is asked. */
+bool fillmap_test(const struct fillmap *m, uva_t page, bool writable);
 /* Call visit(arg, chunk, page address, bit) for each page that is mapped; not when m is unknown. */
 void fillmap_each(struct fillmap *m,
                   void (*visit)(void *arg, struct fill_chunk *c, uva_t page, unsigned bit),

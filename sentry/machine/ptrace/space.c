@@ -192,12 +192,13 @@ struct neighbours {
     pte_t *table;
 };
 
-/* The page at va as a run, unless it has no entry or the stubs have it. */
+/* The page at va as a run, unless it has no entry or the stubs have it, with all rights. */
 static bool describe_near(struct neighbours *n, uva_t va, struct run *r)
 {
     pte_t *e = &n->table[(va - n->base) >> PAGE_SHIFT];
 
-    return entry_ok(*e) && !fillmap_test(&n->mm->mspace.filled, va) && describe(e, 1, va, r) == 0;
+    return entry_ok(*e) && !fillmap_test(&n->mm->mspace.filled, va, *e & PTE_W) &&
+           describe(e, 1, va, r) == 0;
 }
 
 /* Extend the run of the page that is wanted, in both directions: one call maps any length. */
