@@ -144,6 +144,8 @@ void mspace_switch(struct mm *mm);
  * this returns. Caller holds mm->lock (any mode) but no spinlock; frees the pages after it.
  */
 void mspace_flush(struct mm *mm, uva_t start, uva_t end);
+/* The same where entries kept their pages and only have other rights now. */
+void mspace_protect(struct mm *mm, uva_t start, uva_t end);
 
 /* ---- user memory; all return 0 or -EFAULT; may sleep; current's address space ---- */
 

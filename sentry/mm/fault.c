@@ -50,34 +50,57 @@ static int anon_huge(struct vma *v, uva_t addr)
     return err;
 }
 
-/* Fill the aligned, still empty neighbourhood of addr with one block of pages. */
+/*
+ * Narrow [*lo, *hi), which contains addr, to the empty part around it. Where faults are cheap only
+ * a whole empty neighbourhood is worth a block. pt_lock held.
+ */
+static bool find_empty(struct mm *mm, uva_t addr, uva_t *lo, uva_t *hi)
+{
+    uva_t from = addr, to = addr;
+
+    if (MACHINE_SEES_WRITES)
+        return pt_range_empty(mm, *lo, *hi);
+    while (from > *lo && pt_range_empty(mm, from - PAGE_SIZE, from))
+        from -= PAGE_SIZE;
+    while (to < *hi && pt_range_empty(mm, to, to + PAGE_SIZE))
+        to += PAGE_SIZE;
+    *lo = from;
+    *hi = to;
+    return to > addr && to - from > PAGE_SIZE;
+}
+
+/* Fill the still empty neighbourhood of addr, at most 2^order pages, with one block. */
 static int anon_around(struct vma *v, uva_t addr, unsigned order)
 {
     u64 size = PAGE_SIZE << order;
     uva_t base = addr & ~(size - 1);
+    uva_t lo = MAX(base, v->start), hi = MIN(base + size, v->end);
     struct mm *mm = v->mm;
     struct page *p;
     int level, err = -EAGAIN;
     pte_t *e;
 
-    if (base < v->start || base + size > v->end)
+    if (MACHINE_SEES_WRITES && hi - lo != size)
         return -EAGAIN;
     spin_lock(&mm->pt_lock);
-    bool empty = pt_range_empty(mm, base, base + size);
+    bool empty = find_empty(mm, addr, &lo, &hi);
     spin_unlock(&mm->pt_lock);
+    u64 n = (hi - lo) >> PAGE_SHIFT;
+    for (order = 0; 1UL << order < n; order++)
+        ;
     if (!empty || !(p = page_alloc(order, PAGE_ALLOC_ZERO | PAGE_ALLOC_USER)))
         return -EAGAIN;
     spin_lock(&mm->pt_lock);
-    if (pt_range_empty(mm, base, base + size) && (e = pt_walk(mm, base, 1, &level))) {
+    if (pt_range_empty(mm, lo, hi) && (e = pt_walk(mm, lo, 1, &level))) {
         pte_t new = page_to_phys(p) | pte_prot(v->prot, true);
-        for (u64 i = 0; i < 1UL << order; i++)
-            pte_set(e + i, new + i *PAGE_SIZE);
-        rss_add(mm, 1 << order, 0);
+        for (u64 i = 0; i < n; i++)
+            pte_set(e + i, new + i * PAGE_SIZE);
+        rss_add(mm, (s64)n, 0);
         err = 0;
     }
     spin_unlock(&mm->pt_lock);
-    if (err)
-        page_put_block(p, order);
+    for (u64 i = err ? 0 : n; i < 1UL << order; i++)
+        page_put(p + i);
     return err;
 }
 

@@ -62,7 +62,7 @@ static void protect_vma(struct vma *v, u32 prot)
     protect_table(&c, phys_to_virt(mm->pgd), 4, v->start, v->end);
     spin_unlock(&mm->pt_lock);
     if (c.lo < c.hi)
-        mspace_flush(mm, c.lo, c.hi);
+        mspace_protect(mm, c.lo, c.hi);
 }
 
 static int may_protect(struct vma *v, u32 prot)

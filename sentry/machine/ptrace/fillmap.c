@@ -147,17 +147,20 @@ bool fillmap_test(const struct fillmap *m, uva_t page, bool writable)
     return (writable ? c->writable : c->bits)[bit / 64] >> bit % 64 & 1;
 }
 
-void fillmap_each(struct fillmap *m,
+void fillmap_each(struct fillmap *m, uva_t start, uva_t end,
                   void (*visit)(void *arg, struct fill_chunk *c, uva_t page, unsigned bit),
                   void *arg)
 {
     for (u32 i = 0; i < m->size; i++) {
         struct fill_chunk *c = &m->slots[i];
+        uva_t base = (c->key - 1) << HUGE_SHIFT;
 
-        for (unsigned w = 0; c->key && w < FILL_WORDS; w++)
-            for (u64 left = c->bits[w]; left; left &= left - 1) {
+        if (!c->key || base >= end || base + HUGE_SIZE <= start)
+            continue;
+        for (unsigned w = 0; w < FILL_WORDS; w++)
+            for (u64 left = c->bits[w] & word_mask(base, w, start, end); left; left &= left - 1) {
                 unsigned bit = w * 64 + (unsigned)__builtin_ctzl(left);
-                visit(arg, c, ((c->key - 1) << HUGE_SHIFT) + bit * PAGE_SIZE, bit);
+                visit(arg, c, base + bit * PAGE_SIZE, bit);
             }
     }
 }

@@ -23,8 +23,9 @@ void fillmap_set(struct fillmap *m, uva_t start, uva_t end, bool writable);
 bool fillmap_clear(struct fillmap *m, uva_t start, uva_t end);
 /* Whether a page is mapped (certainly), and writable if that is asked. */
 bool fillmap_test(const struct fillmap *m, uva_t page, bool writable);
-/* Call visit(arg, chunk, page address, bit) for each page that is mapped; not when m is unknown. */
-void fillmap_each(struct fillmap *m,
+/* Call visit(arg, chunk, page address, bit) for each mapped page of [start, end); not if unknown.
+ */
+void fillmap_each(struct fillmap *m, uva_t start, uva_t end,
                   void (*visit)(void *arg, struct fill_chunk *c, uva_t page, unsigned bit),
                   void *arg);
 /* dst, which is empty, becomes a copy of src. */

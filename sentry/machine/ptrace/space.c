@@ -458,47 +458,63 @@ int mspace_init(struct mm *mm)
     return 0;
 }
 
-/* Consecutive pages that get the same treatment. */
+/* ---- rights ---- */
+
+/* Consecutive pages that get the same rights. */
 struct sweep {
     struct mthread *mt;
     struct mm *mm;
+    bool all;         /* any right may have changed, not only that to write */
     uva_t start, end; /* start == end: none yet */
     u32 prot;
     long err;
 };
+
+static u32 prot_of(pte_t e)
+{
+    if (!entry_ok(e))
+        return PROT_NONE;
+    return PROT_READ | (e & PTE_W ? PROT_WRITE : 0) | (e & PTE_NX ? 0 : PROT_EXEC);
+}
 
 static pte_t entry_of(struct mm *mm, uva_t va)
 {
     int level;
     pte_t *e = pt_walk(mm, va, 0, &level);
 
-    return e && entry_ok(*e) ? *e : 0;
+    return e ? *e : 0;
 }
 
 static void protect_run(struct sweep *s)
 {
-    if (s->start != s->end && !s->err)
-        s->err = call(s->mt, __NR_mprotect, s->start, s->end - s->start, s->prot, 0, 0, 0);
+    u64 len = s->end - s->start;
+
+    if (len && !s->err)
+        s->err = s->prot ? call(s->mt, __NR_mprotect, s->start, len, s->prot, 0, 0, 0)
+                         : call(s->mt, __NR_munmap, s->start, len, 0, 0, 0, 0);
     s->start = s->end = 0;
 }
 
-/* A page of the parent: where fork took the right to write from the entry, take it in the stub. */
-static void visit_parent(void *arg, struct fill_chunk *c, uva_t page, unsigned bit)
+/* Give the stub's page the rights that its entry has. */
+static void visit_rights(void *arg, struct fill_chunk *c, uva_t page, unsigned bit)
 {
+    u64 *writable = &c->writable[bit / 64], *there = &c->bits[bit / 64], mask = 1ULL << bit % 64;
     struct sweep *s = arg;
-    u64 *word = &c->writable[bit / 64], mask = 1ULL << bit % 64;
-    pte_t e;
     u32 prot;
 
-    if (!(*word & mask))
+    if (!s->all && !(*writable & mask))
         return;
     spin_lock(&s->mm->pt_lock);
-    e = entry_of(s->mm, page);
+    prot = prot_of(entry_of(s->mm, page));
     spin_unlock(&s->mm->pt_lock);
-    if (e & PTE_W)
+    if (!s->all && prot & PROT_WRITE)
         return;
-    *word &= ~mask;
-    prot = PROT_READ | (e & PTE_NX ? 0 : PROT_EXEC);
+    if (!(prot & PROT_WRITE) || !(*writable & mask))
+        prot &= ~(u32)PROT_WRITE; /* only ever take away: what is gained comes with a fault */
+    if (!(prot & PROT_WRITE))
+        *writable &= ~mask;
+    if (!prot)
+        *there &= ~mask;
     if (page != s->end || prot != s->prot) {
         protect_run(s);
         s->start = page;
@@ -507,40 +523,56 @@ static void visit_parent(void *arg, struct fill_chunk *c, uva_t page, unsigned b
     s->end = page + PAGE_SIZE;
 }
 
+/* Make [start, end) of the stubs what the entries say. The lock is held. */
+static bool take_rights(struct mthread *mt, struct mm *mm, uva_t start, uva_t end, bool all)
+{
+    struct sweep s = {.mt = mt, .mm = mm, .all = all};
+    struct mspace *ms = &mm->mspace;
+
+    if (!ms->filled.unknown && unmap_pending(mt, ms, 0, 0) == 0) {
+        fillmap_each(&ms->filled, start, end, visit_rights, &s);
+        protect_run(&s);
+        if (!s.err)
+            return true;
+    }
+    if (unmap_all(mt, ms) == 0)
+        return true;
+    stop_all(ms); /* the next of these stubs to run finds itself in this state again */
+    add_pending(ms, 0, USER_END);
+    return false;
+}
+
+void mspace_protect(struct mm *mm, uva_t start, uva_t end)
+{
+    struct mthread *mt = current ? &current->mthread : NULL;
+
+    if (!mt || mt->space != mm || !mt->stub) {
+        mspace_flush(mm, start, end);
+        return;
+    }
+    spin_lock(&mm->mspace.lock);
+    take_rights(mt, mm, start, end, true);
+    spin_unlock(&mm->mspace.lock);
+}
+
 /* A page of the child's stub that is not in the child's tables, or with fewer rights. */
 static void visit_child(void *arg, struct fill_chunk *c, uva_t page, unsigned bit)
 {
-    struct mm *mm = ((struct sweep *)arg)->mm;
     u64 mask = 1ULL << bit % 64;
+    struct mm *mm = arg;
     pte_t e = entry_of(mm, page);
 
-    if (e && (e & PTE_W || !(c->writable[bit / 64] & mask)))
+    if (entry_ok(e) && (e & PTE_W || !(c->writable[bit / 64] & mask)))
         return;
     c->bits[bit / 64] &= ~mask;
     c->writable[bit / 64] &= ~mask;
     add_pending(&mm->mspace, page, page + PAGE_SIZE);
 }
 
-/* Make the parent's stub what its weakened entries say. The lock is held. */
-static bool weaken(struct mthread *mt, struct mm *mm)
-{
-    struct sweep s = {.mt = mt, .mm = mm};
-    struct mspace *ms = &mm->mspace;
-
-    if (!ms->filled.unknown && unmap_pending(mt, ms, 0, 0) == 0) {
-        fillmap_each(&ms->filled, visit_parent, &s);
-        protect_run(&s);
-        if (!s.err)
-            return true;
-    }
-    return unmap_all(mt, ms) == 0;
-}
-
 void mspace_inherit(struct mm *mm, struct mm *from, uva_t lo, uva_t hi)
 {
     struct mthread *mt = &current->mthread;
     struct mspace *ms = &from->mspace, *to = &mm->mspace;
-    struct sweep child = {.mm = mm};
     bool kicked = false;
     int stub = 0;
 
@@ -549,10 +581,8 @@ void mspace_inherit(struct mm *mm, struct mm *from, uva_t lo, uva_t hi)
         return;
     }
     spin_lock(&ms->lock);
-    if (weaken(mt, from))
+    if (take_rights(mt, from, lo, hi, false))
         stub = stub_clone(mt->stub, false, &kicked);
-    else
-        stop_all(ms);
     mt->regs_valid = false;
     if (kicked)
         __atomic_store_n(&mt->kick, 1, __ATOMIC_SEQ_CST);
@@ -560,7 +590,7 @@ void mspace_inherit(struct mm *mm, struct mm *from, uva_t lo, uva_t hi)
         to->spare = stub;
         to->nstubs = 1;
         fillmap_copy(&to->filled, &ms->filled);
-        fillmap_each(&to->filled, visit_child, &child);
+        fillmap_each(&to->filled, 0, USER_END, visit_child, mm);
         if (to->filled.unknown)
             add_pending(to, 0, USER_END);
     }

@@ -139,6 +139,11 @@ int mspace_init(struct mm *mm)
     return 0;
 }
 
+void mspace_protect(struct mm *mm, uva_t start, uva_t end)
+{
+    mspace_flush(mm, start, end);
+}
+
 void mspace_inherit(struct mm *mm, struct mm *from, uva_t lo, uva_t hi)
 {
     if (lo < hi)
