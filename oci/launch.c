@@ -64,6 +64,7 @@ void launch_defaults(struct launch *l)
     c->release = flags.release;
     c->version = "#1 SMP Sun Jan 10 15:06:54 PST 2016";
     c->cpus = flags.cpus;
+    c->ram_bytes = (uint64_t)flags.memory << 20;
     c->strace = flags.strace;
     c->crash = flags.crash;
     c->debug = flags.debug ? 2 : 0;

@@ -38,6 +38,8 @@ static const struct option global_options[] = {
      NULL},
     {"debug-crash", OPTION_STRING, &flags.crash,
      "make the sandbox's kernel fail on purpose, to see what its end looks like", crashes},
+    {"memory", OPTION_UINT, &flags.memory,
+     "MiB of memory in the sandbox (0: as much as the host has)", NULL},
     {"version", OPTION_BOOL, &flags.version, "print the version", NULL},
     {0},
 };

@@ -43,7 +43,7 @@ void flags_print(const struct option *table);
 struct global_flags {
     const char *root, *platform, *debug_log, *log, *log_format, *release, *crash;
     bool debug, strace, version;
-    unsigned cpus;
+    unsigned cpus, memory; /* memory: MiB */
 };
 extern struct global_flags flags;
 
