@@ -24,6 +24,8 @@
 #include "oci/oci.h"
 #include "vmm/abi/hostcall.h"
 
+#define MEMORY_MIN 8 /* MiB: the Sentry itself and a small program */
+
 /* A running container, seen from the process that waits for it. */
 struct session {
     pid_t gofer, sandbox;
@@ -285,6 +287,8 @@ int launch(struct launch *l)
     int gofer_sock = -1, status;
     sigset_t old;
 
+    if (flags.memory && flags.memory < MEMORY_MIN)
+        return fail("--memory: %u MiB are too few; %d is the least", flags.memory, MEMORY_MIN);
     c->log_fd = open_log(c->id);
     if (c->log_fd < 0 && flags.debug_log)
         return fail("cannot open the debug log %s: %s", flags.debug_log, strerror(errno));
