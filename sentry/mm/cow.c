@@ -7,7 +7,8 @@
 #include "sentry/mm/internal.h"
 
 #define HUGE_PAGES 512
-#define COW_BLOCK  4 /* pages that are copied together where a fault is dear */
+#define COW_ORDER  3 /* so many pages are copied together where a fault is dear */
+#define COW_BLOCK  (1 << COW_ORDER)
 
 /* All 512 pages of a 2 MiB entry are ours alone: it may become writable as it is. */
 static bool huge_is_sole(struct page *p)
@@ -65,7 +66,7 @@ static bool cow_block(struct vma *v, uva_t addr)
     uva_t lo, hi;
     int level;
 
-    if (MACHINE_SEES_WRITES || !(p = page_alloc(2, PAGE_ALLOC_USER)))
+    if (MACHINE_SEES_WRITES || !(p = page_alloc(COW_ORDER, PAGE_ALLOC_USER)))
         return false;
     window(v, addr, COW_BLOCK * PAGE_SIZE, &lo, &hi);
     spin_lock(&mm->pt_lock);

@@ -94,6 +94,10 @@ void stub_kill(int tid)
     int status;
     long r;
 
+    /* Its end may have been waited for already, and the number be another's by now. */
+    if (host_ptrace(PTRACE_INTERRUPT, tid, 0, 0) == -ESRCH &&
+        host_syscall(__NR_wait4, (u64)tid, (u64)&status, __WALL | WNOHANG, 0, 0, 0) != 0)
+        return;
     host_syscall(__NR_kill, (u64)tid, SIGKILL, 0, 0, 0, 0);
     do
         r = host_syscall(__NR_wait4, (u64)tid, (u64)&status, __WALL, 0, 0, 0);
