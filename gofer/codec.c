@@ -228,6 +228,8 @@ static bool take_reply_tail(struct cursor *c, struct gofer_msg *m, char kind)
         return true;
     case 'e':
         return take_dirents(c, m, m->body.readdir_rep.count);
+    case 'd':
+        return take_tail(c, m, 1, m->body.readfile_rep.len);
     case 't':
         m->nstr = 1;
         return take_str(c, s) && text_ok(s->p, s->len);

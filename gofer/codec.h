@@ -20,7 +20,7 @@ struct gofer_str {
 /*
  * A decoded message. The fixed part is a copy; strings and tail point into the buffer that was
  * decoded and live as long as it does. A request has its strings in str; a reply has its count
- * attributes, directory entries in tail, and its text in str[0].
+ * attributes, directory entries or data in tail, and its text in str[0].
  */
 struct gofer_msg {
     struct gofer_hdr hdr;

@@ -38,7 +38,7 @@
  *   *  as many 'n' as the request's count field says
  *   f  an array of as many u32 fids as the count field says
  * Reply tails: a = count attributes, then a text that may be empty; t = text; e = count directory
- * entries.
+ * entries; d = as many bytes as the len field says.
  */
 #define GOFER_W 1 /* changes the tree: EROFS on a read-only mount */
 #define GOFER_D 2 /* the reply may carry one descriptor (SCM_RIGHTS) */
@@ -60,7 +60,8 @@
     X(14, UNLINK, unlink, "p", "", GOFER_W)          \
     X(15, RENAME, rename, "pp", "", GOFER_W)         \
     X(16, SETATTR, setattr, "o", "", GOFER_W)        \
-    X(17, FSYNC, fsync, "o", "", 0)
+    X(17, FSYNC, fsync, "o", "", 0)                  \
+    X(18, READFILE, readfile, "o", "d", 0)
 
 enum gofer_op {
 #define GOFER_OP_ENUM(nr, NAME, name, req, rep, flags) GOFER_##NAME = nr,
@@ -335,6 +336,18 @@ struct gofer_fsync_req {
 
 struct gofer_fsync_rep {
     u8 unused;
+} GOFER_PACKED;
+
+/* READFILE: all of a regular file of at most max bytes (else EFBIG), for files not worth a
+ * descriptor. */
+struct gofer_readfile_req {
+    u32 fid;
+    u32 max;
+} GOFER_PACKED;
+
+struct gofer_readfile_rep {
+    struct gofer_attr attr;
+    u32 len;
 } GOFER_PACKED;
 
 /* The fixed part of any message. */

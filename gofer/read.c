@@ -461,3 +461,57 @@ int handle_fsync(struct server *s, const struct gofer_msg *m, struct answer *a)
     gofer_put(&a->w, &rep, sizeof(rep));
     return err;
 }
+
+/* Read what is left of a file up to n bytes into buf; bytes, or -errno. */
+static ssize_t read_all(int fd, u8 *buf, size_t n)
+{
+    size_t done = 0;
+
+    while (done < n) {
+        ssize_t got = pread(fd, buf + done, n - done, done);
+        if (got < 0)
+            return -errno;
+        if (got == 0)
+            break;
+        done += got;
+    }
+    return done;
+}
+
+static int read_small(int fd, u32 max, struct answer *a)
+{
+    struct gofer_readfile_rep rep;
+    u32 head = a->w.len;
+    ssize_t n;
+    int err = stat_below(fd, "", &rep.attr);
+
+    if (err)
+        return err;
+    gofer_put(&a->w, &rep, sizeof(rep));
+    if (rep.attr.size > max || rep.attr.size > gofer_room(&a->w))
+        return -EFBIG;
+    n = read_all(fd, a->w.buf + a->w.len, rep.attr.size);
+    if (n < 0)
+        return n;
+    a->w.len += n;
+    rep.len = n;
+    memcpy(a->w.buf + head, &rep, sizeof(rep));
+    return 0;
+}
+
+int handle_readfile(struct server *s, const struct gofer_msg *m, struct answer *a)
+{
+    const struct gofer_readfile_req *req = &m->body.readfile;
+    struct place p;
+    int fd, err = place_get(s, req->fid, &m->str[0], false, &p);
+
+    if (err)
+        return err;
+    fd = open_place(&p, O_RDONLY);
+    place_put(&p);
+    if (fd < 0)
+        return fd;
+    err = read_small(fd, req->max, a);
+    close(fd);
+    return err;
+}

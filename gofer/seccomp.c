@@ -29,6 +29,7 @@ static const struct rule rules[] = {
     {SCMP_SYS(fstatfs), false, {0}, "STATFS"},
     {SCMP_SYS(readlinkat), false, {0}, "READLINK, WALK"},
     {SCMP_SYS(getdents64), false, {0}, "READDIR"},
+    {SCMP_SYS(pread64), false, {0}, "READFILE"},
     {SCMP_SYS(lseek), false, {0}, "READDIR from a position"},
     {SCMP_SYS(fsync), false, {0}, "FSYNC"},
     {SCMP_SYS(fdatasync), false, {0}, "FSYNC"},

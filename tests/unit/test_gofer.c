@@ -230,6 +230,7 @@ START_TEST(paths)
     struct gofer_walk_req wr = {1, GOFER_NOFID, GOFER_WALK_OPEN, O_RDONLY, 1};
     struct gofer_readdir_req rd = {.fid = 1, .size = 65536};
     struct gofer_getattr_req ga = {1};
+    struct gofer_readfile_req rf = {1, 4};
 
     ck_assert_int_eq(attach(RO, 1), 0);
     BEGIN(GOFER_WALK, wr);
@@ -249,6 +250,23 @@ START_TEST(paths)
     STR("d/e/deep");
     ck_assert_int_eq(CALL(), 0);
     ck_assert_uint_eq(msg.body.getattr_rep.attr.size, 4);
+    BEGIN(GOFER_READFILE, rf);
+    STR("d/e/deep");
+    ck_assert_int_eq(CALL(), 0);
+    ck_assert_uint_eq(msg.body.readfile_rep.len, 4);
+    ck_assert_mem_eq(msg.tail, "deep", 4);
+    ck_assert_int_eq(donated, -1);
+    rf.max = 3;
+    BEGIN(GOFER_READFILE, rf);
+    STR("d/e/deep");
+    ck_assert_int_eq(CALL(), -EFBIG);
+    rf.max = ~0u;
+    BEGIN(GOFER_READFILE, rf);
+    STR("fifo");
+    ck_assert_int_eq(CALL(), -EACCES);
+    BEGIN(GOFER_READFILE, rf);
+    STR("abs");
+    ck_assert_int_eq(CALL(), -ELOOP);
     /* Not through links, whether they lead out or stay inside. */
     ck_assert_int_eq(open_file(1, GOFER_NOFID, O_RDONLY, "up/secret"), -ENOTDIR);
     ck_assert_int_eq(open_file(1, GOFER_NOFID, O_RDONLY, "up/ro/file"), -ELOOP);

@@ -66,8 +66,10 @@ struct gofer_node {
     struct mutex lock;
     s32 host_fd[2]; /* read-only, read-write; -1: none */
     u32 opens;
-    struct list idle_link; /* descriptors are kept for the next open */
-    u64 heat;              /* bytes copied from the file so far */
+    struct list idle_link;   /* descriptors are kept for the next open */
+    u64 heat;                /* bytes copied from the file so far */
+    struct gofer_data *data; /* all of a small file; data_lock (data.c) */
+    struct list data_link;   /* nodes that have data; data_lock */
 
     struct gofer_chunk **chunks; /* by index of 2 MiB in the file */
     u64 nchunks;                 /* length of that array */
@@ -130,6 +132,23 @@ void gofer_refresh_size(struct inode *i);
 
 /* Close what idle files keep open; the node goes. */
 void gofer_file_evict(struct gofer_node *n);
+
+/* Have a descriptor for n's data; n->lock held. */
+int gofer_need_fd(struct gofer_node *n);
+
+/* ---- data.c: contents of small files ---- */
+
+/* Counted by its users; the bytes never change. */
+struct gofer_data {
+    refcount_t refs;
+    u32 len;
+    u8 bytes[];
+};
+
+/* The contents of n, with a reference; NULL when it is not small, or cannot be read that way. */
+struct gofer_data *gofer_data_get(struct gofer_node *n);
+void gofer_data_put(struct gofer_data *d);
+void gofer_data_drop(struct gofer_node *n); /* the node goes */
 
 /* ---- window.c ---- */
 

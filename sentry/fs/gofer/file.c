@@ -67,6 +67,7 @@ static void idle_add(struct gofer_node *n)
 void gofer_file_evict(struct gofer_node *n)
 {
     idle_remove(n);
+    gofer_data_drop(n);
     gofer_chunks_drop(n);
     close_host(n);
 }
@@ -96,6 +97,15 @@ static int open_host(struct gofer_node *n, bool write)
     return err;
 }
 
+int gofer_need_fd(struct gofer_node *n)
+{
+    return n->host_fd[0] < 0 && n->host_fd[1] < 0 ? open_host(n, false) : 0;
+}
+
+/*
+ * Where nothing changes the file is still there when it is read, and most files that are opened are
+ * read once or not at all: the descriptor can wait.
+ */
 int gofer_file_get(struct inode *i, bool write)
 {
     struct gofer_node *n = node_of(i);
@@ -105,7 +115,7 @@ int gofer_file_get(struct inode *i, bool write)
     mutex_lock(&n->lock);
     if (n->opens++ == 0)
         idle_remove(n);
-    if (n->host_fd[1] < 0 && n->host_fd[write] < 0)
+    if (!n->tree->readonly && n->host_fd[1] < 0 && n->host_fd[write] < 0)
         err = open_host(n, write);
     unused = err && --n->opens == 0;
     mutex_unlock(&n->lock);
@@ -123,6 +133,7 @@ void gofer_file_put(struct inode *i)
     last = --n->opens == 0;
     if (last && i->attr.nlink == 0)
         close_host(n);
+    last = last && (n->host_fd[0] >= 0 || n->host_fd[1] >= 0);
     mutex_unlock(&n->lock);
     if (last)
         idle_add(n);
@@ -146,9 +157,17 @@ static bool is_hot(const struct gofer_node *n)
     return n->nvmas || n->heat >= n->inode->attr.size;
 }
 
-static s32 data_fd(const struct gofer_node *n)
+/* The descriptor to read from; -errno. Between get and put it stays open. */
+static s64 data_fd(struct gofer_node *n)
 {
-    return n->host_fd[n->host_fd[1] >= 0];
+    int err = 0;
+
+    if (n->host_fd[0] < 0 && n->host_fd[1] < 0) {
+        mutex_lock(&n->lock);
+        err = gofer_need_fd(n);
+        mutex_unlock(&n->lock);
+    }
+    return err ? err : n->host_fd[n->host_fd[1] >= 0];
 }
 
 /* Pages for a transfer of n bytes; *len is set to what fits. */
@@ -183,13 +202,13 @@ static void bounce_put(struct page *p, u64 len)
 /* Up to n bytes at pos by way of the host's pread. Bytes moved, or -errno when there are none. */
 static s64 read_copied(struct gofer_node *n, struct uio *to, u64 pos, u64 want)
 {
+    s64 fd = data_fd(n), got;
     u64 len;
-    struct page *p = bounce_get(want, &len);
-    s64 got;
+    struct page *p = fd < 0 ? NULL : bounce_get(want, &len);
 
     if (!p)
-        return -ENOMEM;
-    got = HOSTCALL_WAIT(HC_PREAD, (u64)data_fd(n), page_to_phys(p), len, pos);
+        return fd < 0 ? fd : -ENOMEM;
+    got = HOSTCALL_WAIT(HC_PREAD, (u64)fd, page_to_phys(p), len, pos);
     if (got > 0) {
         n->heat += (u64)got; /* a lost update does not matter */
         u64 moved = copy_to_uio(to, page_virt(p), (u64)got);
@@ -203,8 +222,16 @@ s64 gofer_file_read(struct inode *i, struct uio *to, u64 pos, u64 want)
 {
     struct gofer_node *n = node_of(i);
     u64 off = pos % WINDOW_CHUNK, moved;
-    struct gofer_chunk *c = gofer_chunk_get(n, pos / WINDOW_CHUNK, is_hot(n));
+    struct gofer_data *d = gofer_data_get(n);
+    struct gofer_chunk *c;
 
+    if (d) {
+        moved = pos < d->len ? copy_to_uio(to, d->bytes + pos, MIN(want, d->len - pos)) : 0;
+        bool eof = pos >= d->len; /* shorter than it was */
+        gofer_data_put(d);
+        return moved || eof ? (s64)moved : -EFAULT;
+    }
+    c = gofer_chunk_get(n, pos / WINDOW_CHUNK, is_hot(n));
     if (!c)
         return read_copied(n, to, pos, want);
     moved = copy_to_uio(to, (char *)phys_to_virt(gofer_chunk_pa(c)) + off,
@@ -284,7 +311,9 @@ static s64 write(struct vfs_file *f, struct uio *from, u64 *pos)
 
 static int fsync(struct vfs_file *f, bool datasync)
 {
-    return (int)HOSTCALL_WAIT(HC_FSYNC, (u64)data_fd(node_of(f->inode)), datasync);
+    s64 fd = data_fd(node_of(f->inode));
+
+    return (int)(fd < 0 ? fd : HOSTCALL_WAIT(HC_FSYNC, (u64)fd, datasync));
 }
 
 static int fallocate(struct vfs_file *f, int mode, u64 off, u64 len)
@@ -307,12 +336,12 @@ static int fallocate(struct vfs_file *f, int mode, u64 off, u64 len)
 /* No room in the window: a page of our own, for mappings that cannot tell the difference. */
 static int fault_copied(struct gofer_node *n, u64 index, struct fault_page *out)
 {
-    struct page *p = page_alloc(0, PAGE_ALLOC_ZERO);
-    s64 got;
+    s64 fd = data_fd(n), got;
+    struct page *p = fd < 0 ? NULL : page_alloc(0, PAGE_ALLOC_ZERO);
 
     if (!p)
-        return -ENOMEM;
-    got = HOSTCALL_WAIT(HC_PREAD, (u64)data_fd(n), page_to_phys(p), PAGE_SIZE, index * PAGE_SIZE);
+        return fd < 0 ? -EFAULT : -ENOMEM;
+    got = HOSTCALL_WAIT(HC_PREAD, (u64)fd, page_to_phys(p), PAGE_SIZE, index * PAGE_SIZE);
     if (got < 0) {
         page_put(p);
         return -EFAULT;

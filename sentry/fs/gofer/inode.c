@@ -103,6 +103,7 @@ static struct gofer_node *node_new(struct gofer_tree *t, const struct gofer_attr
     n->ino = a->ino;
     n->host_fd[0] = n->host_fd[1] = -1;
     list_init(&n->idle_link);
+    list_init(&n->data_link);
     mutex_init(&n->lock);
     return n;
 }

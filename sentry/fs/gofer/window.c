@@ -174,7 +174,7 @@ static struct gofer_chunk *map_chunk(struct gofer_node *n, u64 index)
     struct gofer_chunk *c;
     s64 err;
 
-    if (n->host_fd[writable] < 0 || reserve(n, index))
+    if (gofer_need_fd(n) || reserve(n, index))
         return NULL;
     spin_lock(&window_lock);
     c = recycle();
