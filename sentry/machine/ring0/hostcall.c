@@ -34,7 +34,7 @@ static struct spinlock sq_lock = SPINLOCK_INIT;
 static u32 sq_tail, in_flight;
 static struct waitq room; /* in_flight went below the limit */
 static struct spinlock cq_lock = SPINLOCK_INIT;
-static u32 cq_head;
+static u32 cq_head; /* changed under cq_lock */
 
 void ring_init(void)
 {
@@ -45,7 +45,8 @@ void ring_init(void)
 
 bool ring_busy(void)
 {
-    return ring && __atomic_load_n(&ring->cq_tail, __ATOMIC_ACQUIRE) != cq_head;
+    return ring && __atomic_load_n(&ring->cq_tail, __ATOMIC_ACQUIRE) !=
+                       __atomic_load_n(&cq_head, __ATOMIC_RELAXED);
 }
 
 static void complete(const struct ring_cqe *cqe)
@@ -61,23 +62,32 @@ static void complete(const struct ring_cqe *cqe)
     task_put(t);
 }
 
-bool ring_poll(void)
+/* cq_lock held: take what is there; how many. */
+static u32 take_completions(void)
 {
-    u32 tail, n = 0;
+    u32 n = 0;
 
-    if (!ring_busy() || !spin_trylock_raw(&cq_lock))
-        return false;
-    tail = __atomic_load_n(&ring->cq_tail, __ATOMIC_ACQUIRE);
-    for (; cq_head != tail && n < RING_ENTRIES; n++) {
+    for (; ring_busy() && n < RING_ENTRIES; n++) {
         complete(&ring->cq[cq_head % RING_ENTRIES]);
         __atomic_store_n(&ring->cq_head, ++cq_head, __ATOMIC_RELEASE);
     }
-    spin_unlock(&cq_lock);
-    if (!n)
-        return false;
-    if (__atomic_fetch_sub(&in_flight, n, __ATOMIC_SEQ_CST) == RING_ENTRIES)
-        wake_all(&room);
-    return true;
+    return n;
+}
+
+bool ring_poll(void)
+{
+    u32 n, all = 0;
+
+    /* Again after unlocking: whoever came with news meanwhile has found the lock taken. */
+    while (ring_busy() && spin_trylock_raw(&cq_lock)) {
+        n = take_completions();
+        spin_unlock(&cq_lock);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        all += n;
+        if (n && __atomic_fetch_sub(&in_flight, n, __ATOMIC_SEQ_CST) == RING_ENTRIES)
+            wake_all(&room);
+    }
+    return all != 0;
 }
 
 /* Take a slot of the ring, if there is one. */
