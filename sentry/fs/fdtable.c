@@ -21,6 +21,15 @@ struct files {
     u64 *used, *cloexec;
 };
 
+/* n, or 0 when a mispredicted check let an n >= size through: no speculation past the array. */
+static unsigned index_nospec(unsigned n, unsigned size)
+{
+    u64 mask;
+
+    __asm__ volatile("cmp %1, %2; sbb %0, %0" : "=r"(mask) : "r"((u64)size), "r"((u64)n) : "cc");
+    return n & (unsigned)mask;
+}
+
 static bool bit(const u64 *map, unsigned n)
 {
     return map[n / 64] >> (n % 64) & 1;
@@ -126,7 +135,7 @@ struct vfs_file *fd_get_any(int fd)
 
     spin_lock(&t->lock);
     if ((unsigned)fd < t->max) {
-        f = t->slot[fd];
+        f = t->slot[index_nospec((unsigned)fd, t->max)];
         if (f)
             file_get(f);
     }

@@ -187,9 +187,16 @@ static s64 limit_write(struct vfs_file *f, struct uio *from, u64 pos)
 
 static s64 write_limited(struct vfs_file *f, struct uio *from, u64 *pos)
 {
-    s64 err = from->left ? limit_write(f, from, *pos) : 0;
+    s64 ret = from->left ? limit_write(f, from, *pos) : 0;
 
-    return err ? err : f->ops->write(f, from, pos);
+    if (!ret)
+        ret = f->ops->write(f, from, pos);
+    if (ret > 0 && unlikely(f->flags & O_DSYNC) && f->ops->fsync) {
+        int err = f->ops->fsync(f, (f->flags & O_SYNC) != O_SYNC);
+        if (err)
+            ret = err;
+    }
+    return ret;
 }
 
 s64 file_write(struct vfs_file *f, struct uio *from, u64 *pos)
