@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
@@ -23,14 +24,32 @@ int (*memory_add_slot)(u64 gpa, u64 size);
 static u64 plugged = RAM_GPA; /* written under plug_lock */
 static pthread_mutex_t plug_lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* MemAvailable of /proc/meminfo in bytes, or 0. */
+static u64 available(void)
+{
+    char line[128];
+    unsigned long long kib = 0;
+    FILE *f = fopen("/proc/meminfo", "re");
+
+    while (f && fgets(line, sizeof(line), f))
+        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+            break;
+    if (f)
+        fclose(f);
+    return kib << 10;
+}
+
 u64 memory_host_ram(void)
 {
     struct sysinfo si;
-    u64 n;
+    u64 n = available();
 
-    if (sysinfo(&si) != 0)
+    if (!n && sysinfo(&si) == 0)
+        n = (u64)si.totalram * si.mem_unit;
+    if (!n)
         return GIB(1);
-    n = (u64)si.totalram * si.mem_unit;
+    /* A sandbox that has used up its RAM kills the application; a host that has, the sandbox. */
+    n -= n / 16 + MIB(32) < n / 2 ? n / 16 + MIB(32) : n / 2;
     if (n > RAM_MAX)
         n = RAM_MAX;
     return n & ~(MIB(2) - 1);

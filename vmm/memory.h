@@ -19,7 +19,7 @@ int memory_init(enum memory_kind kind, u64 ram_bytes);
 
 u64 memory_ram_size(void);
 
-/* RAM the host could give (its memory, at most RAM_MAX), whole 2 MiB. */
+/* RAM the host could give without running out itself (at most RAM_MAX), whole 2 MiB. */
 u64 memory_host_ram(void);
 
 /* Host address of physical address 0; only RAM, the image and mapped window chunks are there. */
