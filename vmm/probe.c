@@ -153,8 +153,8 @@ static long cpu_ms(clockid_t clock)
 }
 
 /*
- * Waits until the child has answered. A guest that goes nowhere burns the child's CPU time, so that is what
- * the deadline is about; a busy machine may take longer by the clock, up to STARVED times.
+ * Waits until the child has answered. A guest that goes nowhere burns the child's CPU time, so that
+ * is what the deadline is about; a busy machine may take longer by the clock, up to STARVED times.
  */
 static bool answers(int fd, pid_t pid, int deadline_ms)
 {
@@ -191,7 +191,8 @@ static struct result probe_in_child(int dev, unsigned long trips, int deadline_m
     close(fds[1]);
     if (pid < 0) {
         fail(&r, "fork");
-    } else if (!answers(fds[0], (pid_t)pid, deadline_ms) || read(fds[0], &r, sizeof(r)) != (ssize_t)sizeof(r)) {
+    } else if (!answers(fds[0], (pid_t)pid, deadline_ms) ||
+               read(fds[0], &r, sizeof(r)) != (ssize_t)sizeof(r)) {
         errno = ETIMEDOUT;
         fail(&r, "no system call came through in time");
     }
