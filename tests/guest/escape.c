@@ -169,7 +169,10 @@ static void forged_frames(void)
 
     for (unsigned i = 0; i < sizeof(t) / sizeof(*t); i++) {
         int st = t_child(forged, (void *)t[i].fn);
-        if (WIFSIGNALED(st))
+        /* A stack pointer that is not canonical is a stack fault, but not on every emulated CPU. */
+        if (t[i].fn == rsp_wild)
+            ok(t_killed(st, SIGBUS) || t_killed(st, SIGSEGV), "sigreturn, %s", t[i].what);
+        else if (WIFSIGNALED(st))
             t_say("sigreturn, %s: SIG%s", t[i].what, sigabbrev_np(WTERMSIG(st)));
         else
             t_say("sigreturn, %s: exit %d", t[i].what, WEXITSTATUS(st));

@@ -14,7 +14,7 @@ read -r x y <<<"first second third"; echo "$y"
 echo $((2**40 + 7 % 3)) $((16#ff))
 set -o pipefail; false | true; echo "pipefail $?"
 mapfile -t lines < <(printf 'l1\nl2\n'); echo "${lines[1]}"
-set -m; sleep 0.1 & jobs | sed 's/ *$//' ; fg >/dev/null; echo "fg $?"; set +m
+set -m; sleep 1 & jobs | sed 's/ *$//' ; fg >/dev/null; echo "fg $?"; set +m
 trap 'echo exit trap' EXIT
 ( trap 'echo sub trap' EXIT; kill -INT $BASHPID ); echo "sub $?"
 printf '%s|%5d|%-5s|%x\n' str 42 left 255
