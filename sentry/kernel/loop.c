@@ -145,7 +145,8 @@ static void exception(const struct trap *trap)
         code = fpu_code(trap->vector);
         addr = r->rip;
         break;
-    case V_MC: /* a host file became shorter: its pages go, the instruction is run again and faults */
+    case V_MC: /* a host file became shorter: its pages go, the instruction is run again and faults
+                */
         gofer_windows_check();
         return;
     case V_AC:
@@ -188,32 +189,48 @@ static void do_work(struct task *t)
     }
 }
 
+/* One call in so many is timed; a prime, so that it does not always hit the same of a pattern. */
+#define TIMED_CALLS 13
+
+static void timed_system_call(struct task *t)
+{
+    u64 begin, now;
+
+    account_user(t);
+    begin = t->acct_stamp;
+    system_call();
+    now = machine_clock_mono();
+    if (t->acct_stamp == begin) /* it has not slept */
+        t->acct_hint = (7 * t->acct_hint + now - begin) / 8;
+    task_account(t, now, false);
+}
+
+static void handle_trap(struct task *t, const struct trap *trap)
+{
+    t->in_syscall = false;
+    account_user(t);
+    if (trap->kind == TRAP_FAULT)
+        page_fault(trap);
+    else if (trap->kind == TRAP_EXCEPTION)
+        exception(trap);
+    account_kernel(t);
+}
+
 void task_loop(void)
 {
     struct task *t = current;
     struct trap trap;
 
+    account_kernel(t);
     for (;;) {
         while (unlikely(__atomic_load_n(&t->work, __ATOMIC_ACQUIRE)))
             do_work(t);
-        account_kernel(t);
         machine_user_run(&trap);
-        account_user(t);
-        switch (trap.kind) {
-        case TRAP_SYSCALL:
+        if (trap.kind != TRAP_SYSCALL)
+            handle_trap(t, &trap);
+        else if (likely(++t->acct_calls < TIMED_CALLS))
             system_call();
-            break;
-        case TRAP_FAULT:
-            t->in_syscall = false;
-            page_fault(&trap);
-            break;
-        case TRAP_EXCEPTION:
-            t->in_syscall = false;
-            exception(&trap);
-            break;
-        case TRAP_INTERRUPT:
-            t->in_syscall = false;
-            break;
-        }
+        else
+            timed_system_call(t);
     }
 }
