@@ -2,9 +2,9 @@
 /*
  * Placement. Handing a stop from a stub to its tracer is many times cheaper on one CPU than across
  * two, so a task's host thread and its stub are bound to the same CPU, and it is on us to spread
- * tasks: a child starts where its parent is, and a task on a crowded CPU moves to an idle one when
- * that lasts. Tasks that come by here move themselves; for those that compute, the timer thread
- * looks.
+ * tasks: a child starts where its parent is, a thread where there is room, and a task on a crowded
+ * CPU moves to an idle one when that lasts. Tasks that come by here move themselves; for those that
+ * compute, the timer thread looks.
  */
 #include "sentry/machine/ptrace/internal.h"
 
@@ -15,7 +15,7 @@
 #define PATIENCE_NS   500000ULL /* CPU time used in a crowd without sleeping: move */
 #define STAY_US       100000    /* and are not called back to a waker's CPU for so long */
 #define PULL_WAKES    4         /* woken by the same task so often in a row: go where it is */
-#define TICK_NS       4000000ULL
+#define TICK_NS       2000000ULL
 
 unsigned machine_ncpus = 1;
 
@@ -167,6 +167,15 @@ void balance_wake(struct task *t)
     bind(mt->host_tid, (unsigned)me->cpu);
     if (mt->stub)
         bind(mt->stub, (unsigned)me->cpu);
+}
+
+/* Of a new process the parent mostly waits for the end; a new thread is to run beside the others.
+ */
+int balance_place(const struct task *t)
+{
+    if (!current || !current->mthread.runnable || t->process == current->process)
+        return -1;
+    return current->mthread.cpu;
 }
 
 void balance_add(struct task *t)

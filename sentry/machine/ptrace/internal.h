@@ -48,6 +48,8 @@ void fpu_serve(struct mthread *mt);
 /* ---- balance.c: which CPU a task and its stub are bound to ---- */
 
 void balance_init(unsigned want_cpus);
+/* Where t, which current makes, should begin; -1: wherever there is room. */
+int balance_place(const struct task *t);
 void balance_add(struct task *t);
 void balance_remove(struct task *t);
 /* current begins to / ceases to want its CPU. */

@@ -103,7 +103,7 @@ int machine_thread_create(struct task *t, void (*entry)(struct task *t))
 
     mt->entry = entry;
     mt->fpu = FPU_MEMORY;
-    mt->cpu = current && current->mthread.runnable ? current->mthread.cpu : -1;
+    mt->cpu = balance_place(t);
     /* A further thread in an address space gets its stub from one that is there. */
     if (current && t->mm && t->mm == current->mm) {
         r = space_share(&current->mthread, t);
