@@ -117,12 +117,27 @@ static void on_fault(int sig, siginfo_t *si, void *context)
     die();
 }
 
+/* Of the file window, when it was truncated: vmm/window.c puts zero pages there. */
+static struct sigaction window_action;
+
+static void on_bus_error(int sig, siginfo_t *si, void *context)
+{
+    u64 at = (u64)si->si_addr - phys_base;
+
+    if (at >= WINDOW_GPA && at < PHYS_END && window_action.sa_flags & SA_SIGINFO)
+        window_action.sa_sigaction(sig, si, context);
+    else
+        on_fault(sig, si, context);
+}
+
 void crash_catch(void)
 {
     static const int signals[] = {SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGSYS};
     struct sigaction sa = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    struct sigaction bus = {.sa_sigaction = on_bus_error,
+                            .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
 
-    /* SIGBUS is the file window's (vmm/window.c) */
+    sigaction(SIGBUS, &bus, &window_action);
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
         sigaction(signals[i], &sa, NULL);
 }

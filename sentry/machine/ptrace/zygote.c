@@ -142,6 +142,23 @@ static int map_shared_page(int fd)
     return 0;
 }
 
+/* Whether this host lets us do all that stubs need, before anything depends on it. 0 or -errno. */
+static int try_stub(void)
+{
+    const uint64_t arg[6] = {STUB_BASE - 4096, 4096};
+    bool kicked = false;
+    int r, tid = zygote_spawn();
+
+    if (tid < 0)
+        return tid;
+    r = stub_seize(tid);
+    if (r)
+        return r;
+    r = (int)stub_call(tid, STUB_CALL, SYS_munmap, arg, &kicked);
+    stub_kill(tid);
+    return r;
+}
+
 int zygote_init(void)
 {
     static char stack[32768] __attribute__((aligned(16)));
@@ -163,13 +180,8 @@ int zygote_init(void)
             r = -errno;
     }
     /* The zygote maps the pages itself: the descriptor stays open until it has served once. */
-    if (r == 0) {
-        int tid = zygote_spawn();
-        if (tid < 0)
-            r = tid;
-        else
-            stub_kill(tid);
-    }
+    if (r == 0)
+        r = try_stub();
     close(fd);
     return r;
 }
