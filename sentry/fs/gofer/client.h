@@ -68,7 +68,8 @@ struct gofer_node {
     u32 opens;
     struct list idle_link;   /* descriptors are kept for the next open */
     u64 heat;                /* bytes copied from the file so far */
-    struct gofer_data *data; /* all of a small file; data_lock (data.c) */
+    u64 next;                /* where a sequential reader will go on; a hint */
+    struct gofer_data *data; /* what was read last, or all of a small file; data_lock (data.c) */
     struct list data_link;   /* nodes that have data; data_lock */
 
     struct gofer_chunk **chunks; /* by index of 2 MiB in the file */
@@ -136,17 +137,24 @@ void gofer_file_evict(struct gofer_node *n);
 /* Have a descriptor for n's data; n->lock held. */
 int gofer_need_fd(struct gofer_node *n);
 
-/* ---- data.c: contents of small files ---- */
+/* The descriptor to read from; -errno. Between file_get and file_put it stays open. */
+s64 gofer_data_fd(struct gofer_node *n);
 
-/* Counted by its users; the bytes never change. */
+/* ---- data.c: contents of small files, and reading ahead ---- */
+
+/* Bytes of a file from pos on. Counted by its users; never changes. */
 struct gofer_data {
     refcount_t refs;
     u32 len;
+    u64 pos;
     u8 bytes[];
 };
 
-/* The contents of n, with a reference; NULL when it is not small, or cannot be read that way. */
-struct gofer_data *gofer_data_get(struct gofer_node *n);
+/*
+ * The contents of n around pos, with a reference; want: how much is asked for; hot: do not get them
+ * for this. NULL: they should be read some other way.
+ */
+struct gofer_data *gofer_data_get(struct gofer_node *n, u64 pos, u64 want, bool hot);
 void gofer_data_put(struct gofer_data *d);
 void gofer_data_drop(struct gofer_node *n); /* the node goes */
 

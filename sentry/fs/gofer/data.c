@@ -7,6 +7,7 @@
 #include "sentry/fs/gofer/client.h"
 
 #define SMALL_MAX (16 * 1024)
+#define AHEAD     (64 * 1024 - (u32)sizeof(struct gofer_data)) /* with its head a power of two */
 #define TOTAL_MAX (8 * 1024 * 1024)
 
 static struct spinlock data_lock;
@@ -40,10 +41,12 @@ void gofer_data_drop(struct gofer_node *n)
     gofer_data_put(d);
 }
 
-static struct gofer_data *find(struct gofer_node *n)
+static struct gofer_data *find(struct gofer_node *n, u64 pos)
 {
     spin_lock(&data_lock);
     struct gofer_data *d = n->data;
+    if (d && (pos < d->pos || pos >= d->pos + d->len))
+        d = NULL;
     if (d)
         ref_get(&d->refs);
     spin_unlock(&data_lock);
@@ -53,17 +56,14 @@ static struct gofer_data *find(struct gofer_node *n)
 /* Let n hold d; whoever held theirs for longest gives it up when it gets too much. */
 static void keep(struct gofer_node *n, struct gofer_data *d)
 {
-    struct gofer_data *old = NULL;
+    struct gofer_data *old;
 
     ref_get(&d->refs);
     spin_lock(&data_lock);
-    if (n->data) {
-        old = d; /* somebody was faster: only the new reference goes */
-    } else {
-        n->data = d;
-        total += d->len;
-        list_add_tail(&holders, &n->data_link);
-    }
+    old = detach(n);
+    n->data = d;
+    total += d->len;
+    list_add_tail(&holders, &n->data_link);
     spin_unlock(&data_lock);
     gofer_data_put(old);
     do {
@@ -74,6 +74,19 @@ static void keep(struct gofer_node *n, struct gofer_data *d)
     } while (old);
 }
 
+static struct gofer_data *data_new(u64 pos, u32 len)
+{
+    struct gofer_data *d = kmalloc(sizeof(*d) + len);
+
+    if (d) {
+        ref_init(&d->refs, 1);
+        d->len = len;
+        d->pos = pos;
+    }
+    return d;
+}
+
+/* All of a small file. */
 static struct gofer_data *fetch(struct gofer_node *n)
 {
     struct gofer_readfile_req req = {.fid = n->tree->fid, .max = SMALL_MAX};
@@ -87,26 +100,43 @@ static struct gofer_data *fetch(struct gofer_node *n)
     err = gofer_call_send(&c);
     if (!err && c.m.body.readfile_rep.attr.ino == n->ino &&
         c.m.body.readfile_rep.attr.dev == n->dev)
-        d = kmalloc(sizeof(*d) + c.m.tail_len);
-    if (d) {
-        ref_init(&d->refs, 1);
-        d->len = c.m.tail_len;
+        d = data_new(0, c.m.tail_len);
+    if (d)
         memcpy(d->bytes, c.m.tail, d->len);
-    }
     mutex_unlock(&c.conn->lock);
     return d;
 }
 
-struct gofer_data *gofer_data_get(struct gofer_node *n)
+/* A piece of a large one. */
+static struct gofer_data *read_ahead(struct gofer_node *n, u64 pos)
 {
-    struct gofer_data *d;
+    s64 fd = gofer_data_fd(n), got;
+    struct gofer_data *d = fd < 0 ? NULL : data_new(pos, AHEAD);
 
-    if (n->inode->attr.size > SMALL_MAX || !n->tree->readonly)
+    if (!d)
         return NULL;
-    d = find(n);
-    if (d || n->host_fd[0] >= 0) /* mapped: its pages are at hand already */
+    got = HOSTCALL_WAIT(HC_PREAD, (u64)fd, virt_to_phys(d->bytes), AHEAD, pos);
+    if (got <= 0) {
+        kfree(d);
+        return NULL;
+    }
+    d->len = (u32)got;
+    n->heat += (u64)got;
+    return d;
+}
+
+struct gofer_data *gofer_data_get(struct gofer_node *n, u64 pos, u64 want, bool hot)
+{
+    bool small = n->inode->attr.size <= SMALL_MAX, sequential = pos && pos == n->next;
+    struct gofer_data *d = find(n, pos);
+
+    n->next = pos + want;
+    if (d || hot || !n->tree->readonly)
         return d;
-    d = fetch(n);
+    if (small && n->host_fd[0] < 0)
+        d = fetch(n);
+    else if (!small && sequential && want < AHEAD / 2)
+        d = read_ahead(n, pos);
     if (d)
         keep(n, d);
     return d;

@@ -157,8 +157,7 @@ static bool is_hot(const struct gofer_node *n)
     return n->nvmas || n->heat >= n->inode->attr.size;
 }
 
-/* The descriptor to read from; -errno. Between get and put it stays open. */
-static s64 data_fd(struct gofer_node *n)
+s64 gofer_data_fd(struct gofer_node *n)
 {
     int err = 0;
 
@@ -202,7 +201,7 @@ static void bounce_put(struct page *p, u64 len)
 /* Up to n bytes at pos by way of the host's pread. Bytes moved, or -errno when there are none. */
 static s64 read_copied(struct gofer_node *n, struct uio *to, u64 pos, u64 want)
 {
-    s64 fd = data_fd(n), got;
+    s64 fd = gofer_data_fd(n), got;
     u64 len;
     struct page *p = fd < 0 ? NULL : bounce_get(want, &len);
 
@@ -218,20 +217,34 @@ static s64 read_copied(struct gofer_node *n, struct uio *to, u64 pos, u64 want)
     return got;
 }
 
+/* From what data.c has, or gets. 0: it is for somebody else to read. */
+static s64 read_kept(struct gofer_node *n, struct uio *to, u64 pos, u64 want, bool hot)
+{
+    struct gofer_data *d = gofer_data_get(n, pos, want, hot);
+    s64 moved = 0;
+
+    if (!d)
+        return 0;
+    if (pos >= d->pos && pos < d->pos + d->len) {
+        u64 off = pos - d->pos;
+        moved = (s64)copy_to_uio(to, d->bytes + off, MIN(want, d->len - off));
+        moved = moved ? moved : -EFAULT;
+    }
+    gofer_data_put(d);
+    return moved;
+}
+
 s64 gofer_file_read(struct inode *i, struct uio *to, u64 pos, u64 want)
 {
     struct gofer_node *n = node_of(i);
     u64 off = pos % WINDOW_CHUNK, moved;
-    struct gofer_data *d = gofer_data_get(n);
+    bool hot = is_hot(n);
+    s64 kept = read_kept(n, to, pos, want, hot);
     struct gofer_chunk *c;
 
-    if (d) {
-        moved = pos < d->len ? copy_to_uio(to, d->bytes + pos, MIN(want, d->len - pos)) : 0;
-        bool eof = pos >= d->len; /* shorter than it was */
-        gofer_data_put(d);
-        return moved || eof ? (s64)moved : -EFAULT;
-    }
-    c = gofer_chunk_get(n, pos / WINDOW_CHUNK, is_hot(n));
+    if (kept)
+        return kept;
+    c = gofer_chunk_get(n, pos / WINDOW_CHUNK, hot);
     if (!c)
         return read_copied(n, to, pos, want);
     moved = copy_to_uio(to, (char *)phys_to_virt(gofer_chunk_pa(c)) + off,
@@ -311,7 +324,7 @@ static s64 write(struct vfs_file *f, struct uio *from, u64 *pos)
 
 static int fsync(struct vfs_file *f, bool datasync)
 {
-    s64 fd = data_fd(node_of(f->inode));
+    s64 fd = gofer_data_fd(node_of(f->inode));
 
     return (int)(fd < 0 ? fd : HOSTCALL_WAIT(HC_FSYNC, (u64)fd, datasync));
 }
@@ -336,7 +349,7 @@ static int fallocate(struct vfs_file *f, int mode, u64 off, u64 len)
 /* No room in the window: a page of our own, for mappings that cannot tell the difference. */
 static int fault_copied(struct gofer_node *n, u64 index, struct fault_page *out)
 {
-    s64 fd = data_fd(n), got;
+    s64 fd = gofer_data_fd(n), got;
     struct page *p = fd < 0 ? NULL : page_alloc(0, PAGE_ALLOC_ZERO);
 
     if (!p)
