@@ -21,6 +21,7 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vmm/log.h"
@@ -89,6 +90,8 @@ static const struct seccomp_rule rules[] = {
     {__NR_sched_setaffinity, SECCOMP_ANY, 0, 0, P, "tracer and stub on one CPU"},
     {__NR_sched_getaffinity, SECCOMP_ANY, 0, 0, P, "tracer and stub on one CPU"},
     {__NR_getcpu, SECCOMP_ANY, 0, 0, P, "tracer and stub on one CPU"},
+    {__NR_timer_create, SECCOMP_ARG_EQ, 0, CLOCK_THREAD_CPUTIME_ID, K, "watch of a further guest CPU"},
+    {__NR_timer_settime, SECCOMP_ANY, 0, 0, K, "watch of a further guest CPU"},
     {__NR_getpid, SECCOMP_ANY, 0, 0, ALL, "library: raise and abort"},
     {__NR_gettid, SECCOMP_ANY, 0, 0, ALL, "library: raise and abort"},
     {__NR_tgkill, SECCOMP_ANY, 0, 0, ALL, "kick a thread; other processes are out of sight"},

@@ -9,30 +9,36 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "vmm/hostcall/hostcall.h"
 #include "vmm/log.h"
 #include "vmm/stats.h"
 #include "vmm/window.h"
 
-#define STACK_SIZE    KIB(64)
-#define REASONS       48
-#define MACHINE_CHECK 18
-#define FAULT_RETRIES 16 /* EFAULT at one instruction so often in a row: not the window's */
-#define DIED          134
+#define STACK_SIZE     KIB(64)
+#define REASONS        48
+#define MACHINE_CHECK  18
+#define FAULT_RETRIES  16 /* EFAULT at one instruction so often in a row: not the window's */
+#define WATCH_NS       200000000
+#define WATCH_THOROUGH 5 /* times at the same instruction before nothing is trusted */
+#define DIED           134
 
 /* A virtual CPU; made before confinement, for ever. Counters are written by its own thread only. */
 struct vcpu {
     int fd, stats_fd;
     struct kvm_run *run;
     bool started; /* atomic */
-    u64 fault_rip;
-    unsigned fault_count;
+    u64 fault_rip, watch_rip;
+    unsigned fault_count, watch_count;
     unsigned long exits[REASONS];
 };
 
@@ -100,21 +106,13 @@ static void hostcall(struct vcpu *v)
     block->ret = hc.ret;
 }
 
-/* KVM_RUN said EFAULT: host memory behind a guest address is gone. */
-static void memory_fault(struct vcpu *v)
+/* Tell the guest that pages of the window are gone. */
+static void machine_check(struct vcpu *v, u64 rip)
 {
     struct kvm_vcpu_events ev;
-    struct kvm_regs r;
 
-    if (ioctl(v->fd, KVM_GET_REGS, &r) != 0)
-        die(v, "registers after a fault", (u64)errno);
-    if (r.rip != v->fault_rip)
-        v->fault_count = 0;
-    v->fault_rip = r.rip;
-    if (window_repair() == 0 || ++v->fault_count > FAULT_RETRIES)
-        die(v, "access to memory that the host cannot provide", r.rip);
     log_line(LOG_DEBUG, "guest CPU %u: a file in the window was truncated, rip %#llx",
-             (unsigned)(v - vcpus), r.rip);
+             (unsigned)(v - vcpus), (unsigned long long)rip);
     if (ioctl(v->fd, KVM_GET_VCPU_EVENTS, &ev) != 0)
         die(v, "events after a fault", (u64)errno);
     if (ev.exception.injected || ev.exception.pending)
@@ -126,12 +124,70 @@ static void memory_fault(struct vcpu *v)
         die(v, "inject machine check", (u64)errno);
 }
 
+/* KVM_RUN said EFAULT: host memory behind a guest address is gone. */
+static void memory_fault(struct vcpu *v)
+{
+    struct kvm_regs r;
+
+    if (ioctl(v->fd, KVM_GET_REGS, &r) != 0)
+        die(v, "registers after a fault", (u64)errno);
+    if (r.rip != v->fault_rip)
+        v->fault_count = 0;
+    v->fault_rip = r.rip;
+    if (window_repair() == 0 || ++v->fault_count > FAULT_RETRIES)
+        die(v, "access to memory that the host cannot provide", r.rip);
+    machine_check(v, r.rip);
+}
+
+/*
+ * KVM does not always say EFAULT. With interrupts on, it leaves a page that is not at hand to a
+ * kernel thread and tries again afterwards, for ever when there is no such page any more. So a CPU
+ * that is found at the same instruction again and again may be one that waits for a truncated file.
+ * Called each WATCH_NS of processor time.
+ */
+static void watch(struct vcpu *v)
+{
+    struct kvm_regs r;
+
+    if (!v->run->if_flag || ioctl(v->fd, KVM_GET_REGS, &r) != 0)
+        return;
+    if (r.rip != v->watch_rip)
+        v->watch_count = 0;
+    v->watch_rip = r.rip;
+    if (v->watch_count++ && window_check(v->watch_count == WATCH_THOROUGH))
+        machine_check(v, r.rip);
+}
+
+static void on_watch(int sig) {}
+
+/* Have KVM_RUN interrupted after each WATCH_NS of this thread's processor time. An idle CPU never
+ * is. */
+static void start_watch(void)
+{
+    struct sigaction sa = {.sa_handler = on_watch, .sa_flags = SA_RESTART};
+    struct sigevent ev = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1};
+    struct itimerspec each = {{0, WATCH_NS}, {0, WATCH_NS}};
+    sigset_t set;
+    int timer;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    ev._sigev_un._tid = gettid();
+    if (sigaction(SIGUSR1, &sa, NULL) != 0 || pthread_sigmask(SIG_UNBLOCK, &set, NULL) != 0 ||
+        syscall(SYS_timer_create, CLOCK_THREAD_CPUTIME_ID, &ev, &timer) != 0 ||
+        syscall(SYS_timer_settime, timer, 0, &each, NULL) != 0)
+        log_line(LOG_WARN, "no timer to watch a guest CPU (errno %d)", errno);
+}
+
 static _Noreturn void run_loop(struct vcpu *v)
 {
+    start_watch();
     for (;;) {
         if (ioctl(v->fd, KVM_RUN, 0) != 0) {
             if (errno == EFAULT)
                 memory_fault(v);
+            else if (errno == EINTR)
+                watch(v);
             else if (errno != EINTR && errno != EAGAIN)
                 die(v, "KVM_RUN", (u64)errno);
             continue;
@@ -189,8 +245,8 @@ static int set_state(struct vcpu *v, unsigned cpu)
 }
 
 /*
- * Everything in XCR0 that the guest's CPUID offers. bios/ does the same with XSETBV, but emulated AMD-V
- * runs that instruction without telling KVM, which then takes it back.
+ * Everything in XCR0 that the guest's CPUID offers. bios/ does the same with XSETBV, but emulated
+ * AMD-V runs that instruction without telling KVM, which then takes it back.
  */
 static int set_xcr0(struct vcpu *v, const struct kvm_cpuid_list *cpuid)
 {

@@ -248,19 +248,32 @@ static int cover(u64 i, u64 from, u64 end)
     return 0;
 }
 
-/* Cover chunk i where its file ends now; `grown` also counts what was never there. */
-static void repair_chunk(u64 i, bool grown)
+/*
+ * Cover chunk i where its file ends now, if that is less than what was mapped, or, being
+ * `thorough`, than the chunk: the file may have grown and shrunk since. Returns whether it did.
+ */
+static bool repair_chunk(u64 i, bool thorough)
 {
     struct chunk *c = &chunks[i];
     struct stat st;
     u64 now;
 
     if (!c->file || c->lost || fstat(c->file->fd, &st) != 0)
-        return;
+        return false;
     now = (u64)st.st_size <= c->offset ? 0 : (u64)st.st_size - c->offset;
+    if (now > c->valid)
+        c->valid = now < c->len ? (u32)now : c->len;
     now = (now + 4095) & ~4095ULL;
-    if (now < (grown ? c->len : c->valid))
-        cover(i, now, c->len);
+    return now < (thorough ? c->len : c->valid) && cover(i, now, c->len) == 0;
+}
+
+static bool repair_all(bool thorough)
+{
+    bool found = false;
+
+    for (u64 i = 0; i < chunks_used; i++)
+        found |= repair_chunk(i, thorough);
+    return found;
 }
 
 unsigned window_repair(void)
@@ -268,15 +281,23 @@ unsigned window_repair(void)
     unsigned n;
 
     pthread_mutex_lock(&lock);
-    /* first what has shrunk since it was mapped; only then what grew and shrank in between */
-    for (u64 i = 0; i < chunks_used; i++)
-        repair_chunk(i, false);
-    if (!__atomic_load_n(&nlost, __ATOMIC_RELAXED))
-        for (u64 i = 0; i < chunks_used; i++)
-            repair_chunk(i, true);
+    if (!repair_all(false) && !__atomic_load_n(&nlost, __ATOMIC_RELAXED))
+        repair_all(true);
     n = __atomic_load_n(&nlost, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&lock);
     return n;
+}
+
+bool window_check(bool thorough)
+{
+    bool found;
+
+    if (!__atomic_load_n(&chunks_used, __ATOMIC_RELAXED))
+        return false;
+    pthread_mutex_lock(&lock);
+    found = repair_all(thorough);
+    pthread_mutex_unlock(&lock);
+    return found;
 }
 
 static void on_sigbus(int sig, siginfo_t *si, void *uc)

@@ -24,5 +24,11 @@ int window_backing(u64 pa, int *fd, u64 *offset, bool *writable);
  */
 unsigned window_repair(void);
 
+/*
+ * Look for truncated files without knowing of one (vcpu.c: a CPU that makes no progress). Thorough: do
+ * not trust what was there when it was mapped. Returns whether a chunk was lost now.
+ */
+bool window_check(bool thorough);
+
 /* The same for the hosted build: install the SIGBUS handler. 0 or -errno. */
 int window_catch_sigbus(void);
