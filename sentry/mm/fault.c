@@ -94,7 +94,7 @@ static int anon_around(struct vma *v, uva_t addr, unsigned order)
     if (pt_range_empty(mm, lo, hi) && (e = pt_walk(mm, lo, 1, &level))) {
         pte_t new = page_to_phys(p) | pte_prot(v->prot, true);
         for (u64 i = 0; i < n; i++)
-            pte_set(e + i, new + i * PAGE_SIZE);
+            pte_set(e + i, new + i *PAGE_SIZE);
         rss_add(mm, (s64)n, 0);
         err = 0;
     }
@@ -266,7 +266,7 @@ struct fault_result mm_fault(struct mm *mm, uva_t addr, u32 access)
 
 void mm_populate(struct mm *mm, uva_t start, uva_t end)
 {
-    for (uva_t at = start; at < end; at += PAGE_SIZE) {
+    for (uva_t at = start; at < end && !current->process->exiting; at += PAGE_SIZE) {
         down_read(&mm->lock);
         struct vma *v = vma_find(mm, at);
         int err = -EFAULT;

@@ -161,7 +161,7 @@ static int populate(struct mm *mm, uva_t start, uva_t end, bool write)
 {
     int err = 0;
 
-    for (uva_t at = start; at < end && !err; at += PAGE_SIZE)
+    for (uva_t at = start; at < end && !err && !current->process->exiting; at += PAGE_SIZE)
         err = populate_page(mm, at, write);
     return err;
 }

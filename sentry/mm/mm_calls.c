@@ -44,6 +44,18 @@ SYSCALL4(pkey_mprotect, uva_t, addr, u64, len, u32, prot, int, pkey)
     return pkey == -1 ? mm_mprotect(current->mm, addr, len, prot) : -EINVAL;
 }
 
+SYSCALL2(pkey_alloc, u64, flags, u64, rights)
+{
+    if (flags || (rights & ~3ull)) /* PKEY_DISABLE_ACCESS, PKEY_DISABLE_WRITE */
+        return -EINVAL;
+    return -ENOSPC;
+}
+
+SYSCALL1(pkey_free, int, pkey)
+{
+    return -EINVAL;
+}
+
 SYSCALL1(brk, uva_t, brk)
 {
     return (s64)mm_brk(current->mm, brk);

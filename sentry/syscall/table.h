@@ -255,9 +255,9 @@
     X(234, tgkill, FULL, "ddG", "") \
     X(235, utimes, FULL, "sp", "") \
     X(236, vserver, REFUSED_ENOSYS, "", "removed from Linux or never there on x86-64") \
-    X(237, mbind, NI, "pzdpxx", "not written yet") \
-    X(238, set_mempolicy, NI, "dpx", "not written yet") \
-    X(239, get_mempolicy, NI, "ppxpx", "not written yet") \
+    X(237, mbind, REFUSED_ENOSYS, "pzdpxx", "as Linux without CONFIG_NUMA") \
+    X(238, set_mempolicy, REFUSED_ENOSYS, "dpx", "as Linux without CONFIG_NUMA") \
+    X(239, get_mempolicy, REFUSED_ENOSYS, "ppxpx", "as Linux without CONFIG_NUMA") \
     X(240, mq_open, NI, "sxop", "not written yet") \
     X(241, mq_unlink, NI, "s", "not written yet") \
     X(242, mq_timedsend, NI, "fpzup", "not written yet") \
@@ -274,7 +274,7 @@
     X(253, inotify_init, NI, "", "not written yet") \
     X(254, inotify_add_watch, NI, "fsx", "not written yet") \
     X(255, inotify_rm_watch, NI, "fd", "not written yet") \
-    X(256, migrate_pages, NI, "dxpp", "not written yet") \
+    X(256, migrate_pages, REFUSED_ENOSYS, "dxpp", "as Linux without CONFIG_NUMA") \
     X(257, openat, FULL, "Fsxo", "") \
     X(258, mkdirat, FULL, "Fso", "") \
     X(259, mknodat, FULL, "Fsox", "") \
@@ -297,7 +297,7 @@
     X(276, tee, FULL, "ffzx", "") \
     X(277, sync_file_range, FULL, "fllx", "") \
     X(278, vmsplice, PARTIAL, "fpux", "copies the pages, SPLICE_F_GIFT is ignored") \
-    X(279, move_pages, NI, "dxpppx", "not written yet") \
+    X(279, move_pages, REFUSED_ENOSYS, "dxpppx", "as Linux without CONFIG_NUMA") \
     X(280, utimensat, FULL, "Fspx", "") \
     X(281, epoll_pwait, FULL, "fpddpz", "") \
     X(282, signalfd, FULL, "fpz", "") \
@@ -328,8 +328,8 @@
     X(307, sendmmsg, PARTIAL, "fpux", "AF_UNIX only") \
     X(308, setns, NI, "fx", "not written yet") \
     X(309, getcpu, FULL, "ppp", "") \
-    X(310, process_vm_readv, NI, "dpupux", "not written yet") \
-    X(311, process_vm_writev, NI, "dpupux", "not written yet") \
+    X(310, process_vm_readv, FULL, "dpupux", "") \
+    X(311, process_vm_writev, FULL, "dpupux", "") \
     X(312, kcmp, NI, "dddxx", "not written yet") \
     X(313, finit_module, REFUSED_EPERM, "fsx", "needs power over the host") \
     X(314, sched_setattr, PARTIAL, "dpx", "remembered, not obeyed") \
@@ -348,8 +348,8 @@
     X(327, preadv2, FULL, "fpullx", "") \
     X(328, pwritev2, FULL, "fpullx", "") \
     X(329, pkey_mprotect, FULL, "pzxd", "") \
-    X(330, pkey_alloc, NI, "xx", "not written yet") \
-    X(331, pkey_free, NI, "d", "not written yet") \
+    X(330, pkey_alloc, PARTIAL, "xx", "no protection keys: ENOSPC") \
+    X(331, pkey_free, PARTIAL, "d", "no protection keys: EINVAL") \
     X(332, statx, FULL, "Fsxxp", "") \
     X(333, io_pgetevents, NI, "xllppp", "not written yet") \
     X(334, rseq, REFUSED_ENOSYS, "puxx", "as Linux without CONFIG_RSEQ") \
@@ -380,7 +380,7 @@
     X(447, memfd_secret, NI, "x", "not written yet") \
     X(448, process_mrelease, NI, "fx", "not written yet") \
     X(449, futex_waitv, NI, "puxpd", "not written yet") \
-    X(450, set_mempolicy_home_node, NI, "xxxx", "not written yet") \
+    X(450, set_mempolicy_home_node, REFUSED_ENOSYS, "xxxx", "as Linux without CONFIG_NUMA") \
     X(451, cachestat, NI, "fppx", "not written yet") \
     X(452, fchmodat2, FULL, "Fsox", "") \
     X(453, map_shadow_stack, NI, "pzx", "not written yet") \
