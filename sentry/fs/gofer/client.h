@@ -14,6 +14,17 @@
 
 struct gofer_node;
 
+/*
+ * A name that a file is known by. Owned by its node, guarded by conn->lock. In a read-only tree the
+ * first one that was found is enough; where names come and go all of them are kept.
+ */
+struct gofer_place {
+    struct gofer_place *next;
+    struct gofer_node *dir; /* held through its inode */
+    u32 len;
+    char name[];
+};
+
 #define GOFER_DEVS 64
 
 /*
@@ -49,7 +60,7 @@ struct gofer_chunk;
 
 /*
  * The file system's part of an inode; inode->private. Freed with the inode.
- * dev, ino: constant. parent, name: conn->lock. host_fd, opens, idle_link, heat: lock.
+ * dev, ino: constant. host_fd, opens, idle_link, heat: lock.
  * chunks, nvmas, top: the window's lock.
  */
 struct gofer_node {
@@ -58,10 +69,8 @@ struct gofer_node {
     struct hash_link hash_link;
     u64 dev, ino;
 
-    struct gofer_node *parent; /* held through its inode; NULL: the root, or removed */
-    char *name;                /* name in parent */
-    u32 name_len;
-    char *link; /* symbolic links: target, once known */
+    struct gofer_place *place; /* names; NULL: the root, or removed. conn->lock */
+    char *link;                /* symbolic links: target, once known */
 
     struct mutex lock;
     s32 host_fd[2]; /* read-only, read-write; -1: none */
@@ -110,6 +119,19 @@ void gofer_call_path(struct gofer_call *c, const struct gofer_node *n, const cha
 int gofer_call_send(struct gofer_call *c);
 /* Bind t->fid to the root of the tree. conn->lock not held. */
 int gofer_attach(struct gofer_tree *t, struct gofer_attach_rep *rep);
+
+/* ---- place.c ---- */
+
+/* A place that is in no list yet; NULL: no memory. */
+struct gofer_place *gofer_place_new(struct gofer_node *dir, const char *name, size_t len);
+void gofer_place_free(struct gofer_place *p); /* NULL is fine; not under conn->lock */
+/* n has this name now; consumes p. Under conn->lock, or before n is published. */
+void gofer_place_add(struct gofer_node *n, struct gofer_place *p);
+/* n has lost a name: its place, to be freed, or NULL. conn->lock held. */
+struct gofer_place *gofer_place_take(struct gofer_node *n, const struct gofer_node *dir,
+                                     const char *name, size_t len);
+/* n was found under this name: it is remembered if it has to be. 0 or -ENOMEM. */
+int gofer_place_found(struct gofer_node *n, struct gofer_node *dir, const char *name, size_t len);
 
 /* ---- inode.c, dir.c, file.c ---- */
 

@@ -55,13 +55,14 @@ void gofer_call_begin(struct gofer_call *c, u16 type, const void *fixed, size_t 
 void gofer_call_path(struct gofer_call *c, const struct gofer_node *n, const char *name, size_t len)
 {
     const struct gofer_node *d;
+    const struct gofer_place *at;
     size_t total = len;
     char *p;
 
-    for (d = n; d->parent; d = d->parent)
-        total += d->name_len + (total > 0);
+    for (d = n; (at = d->place); d = at->dir)
+        total += at->len + (total > 0);
     if (d->inode != d->tree->sb->root->inode) {
-        c->err = -ENOENT; /* a file whose name we do not know (any more) */
+        c->err = -ENOENT; /* it has no name any more */
         return;
     }
     p = gofer_put_space(&c->w, total);
@@ -69,11 +70,11 @@ void gofer_call_path(struct gofer_call *c, const struct gofer_node *n, const cha
         return;
     memcpy(p + total - len, name, len);
     total -= len;
-    for (d = n; d->parent; d = d->parent) {
+    for (d = n; (at = d->place); d = at->dir) {
         if (len++) /* something follows */
             p[--total] = '/';
-        total -= d->name_len;
-        memcpy(p + total, d->name, d->name_len);
+        total -= at->len;
+        memcpy(p + total, at->name, at->len);
     }
 }
 

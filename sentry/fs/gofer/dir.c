@@ -280,17 +280,23 @@ static int mknod(struct inode *dir, struct dentry *d, u32 mode, u64 rdev)
 static int link(struct inode *dir, struct dentry *d, struct inode *target)
 {
     struct gofer_link_req req = {.fid = tree_of(dir)->fid, .newdir = tree_of(dir)->fid};
+    struct gofer_place *place = gofer_place_new(node_of(dir), d->name, d->name_len);
     struct gofer_attr attr;
     struct gofer_call c;
-    int err = -ENOENT;
+    int err = -ENOMEM;
 
     begin(&c, target, GOFER_LINK, &req, sizeof(req), NULL);
     gofer_call_path(&c, node_of(dir), d->name, d->name_len);
-    if (node_of(target)->parent) /* it still has the name we know it by */
+    if (place)
         err = gofer_call_send(&c);
+    if (!err) {
+        gofer_place_add(node_of(target), place);
+        place = NULL;
+    }
     if (!err)
         attr = c.m.body.link_rep.attr;
     end(&c);
+    gofer_place_free(place);
     if (err)
         return err;
     gofer_attr_update(target, &attr);
@@ -300,40 +306,26 @@ static int link(struct inode *dir, struct dentry *d, struct inode *target)
     return 0;
 }
 
-/* The name by which n is found again goes, or becomes (parent, name). conn->lock held; returns what
- * to put. */
-static struct inode *replace_place(struct gofer_node *n, struct gofer_node *parent, char *name)
+static struct gofer_place *take_place(struct inode *i, const struct inode *dir,
+                                      const struct dentry *d)
 {
-    struct inode *old = n->parent ? n->parent->inode : NULL;
-
-    kfree(n->name);
-    n->name = name;
-    n->name_len = name ? (u32)strlen(name) : 0;
-    n->parent = parent;
-    if (parent)
-        inode_get(parent->inode);
-    return old;
-}
-
-static bool is_place(const struct gofer_node *n, const struct inode *dir, const struct dentry *d)
-{
-    return n->parent == node_of(dir) && n->name && !strcmp(n->name, d->name);
+    return gofer_place_take(node_of(i), node_of(dir), d->name, d->name_len);
 }
 
 static int remove(struct inode *dir, struct dentry *d, u32 flags)
 {
     struct gofer_unlink_req req = {.fid = tree_of(dir)->fid, .flags = flags};
-    struct inode *i = d->inode, *old = NULL;
-    struct gofer_node *n = node_of(i);
+    struct gofer_place *place = NULL;
+    struct inode *i = d->inode;
     struct gofer_call c;
     int err;
 
     begin(&c, dir, GOFER_UNLINK, &req, sizeof(req), d);
     err = gofer_call_send(&c);
-    if (!err && !S_ISDIR(i->attr.mode) && is_place(n, dir, d))
-        old = replace_place(n, NULL, NULL);
+    if (!err)
+        place = take_place(i, dir, d);
     end(&c);
-    inode_put(old);
+    gofer_place_free(place);
     if (err)
         return err;
     i->attr.nlink = S_ISDIR(i->attr.mode) ? 0 : i->attr.nlink - 1;
@@ -352,55 +344,54 @@ static int rmdir(struct inode *dir, struct dentry *d)
     return remove(dir, d, GOFER_UNLINK_DIR);
 }
 
-static char *copy_name(const struct dentry *d)
+/* Renamed: the places follow. conn->lock held; put gets those that are to be freed. */
+static void move_places(struct inode *odir, struct dentry *od, struct inode *ndir,
+                        struct dentry *nd, u32 flags, struct gofer_place *place[2],
+                        struct gofer_place *put[2])
 {
-    char *p = kmalloc(d->name_len + 1u);
-
-    if (p) {
-        memcpy(p, d->name, d->name_len);
-        p[d->name_len] = '\0';
+    put[0] = take_place(od->inode, odir, od);
+    if (nd->inode)
+        put[1] = take_place(nd->inode, ndir, nd);
+    gofer_place_add(node_of(od->inode), place[0]);
+    place[0] = NULL;
+    if (flags & RENAME_EXCHANGE) {
+        gofer_place_add(node_of(nd->inode), place[1]);
+        place[1] = NULL;
     }
-    return p;
 }
 
 static int rename_send(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd,
-                       u32 flags, struct inode *put[2])
+                       u32 flags)
 {
     struct gofer_rename_req req = {
         .fid = tree_of(odir)->fid, .newdir = tree_of(odir)->fid, .flags = flags};
-    char *name = copy_name(nd), *oname = copy_name(od);
+    struct gofer_place *place[2] = {gofer_place_new(node_of(ndir), nd->name, nd->name_len),
+                                    gofer_place_new(node_of(odir), od->name, od->name_len)};
+    struct gofer_place *put[2] = {NULL, NULL};
     struct gofer_call c;
     int err = -ENOMEM;
 
     begin(&c, odir, GOFER_RENAME, &req, sizeof(req), od);
     gofer_call_path(&c, node_of(ndir), nd->name, nd->name_len);
-    if (name && oname)
+    if (place[0] && place[1])
         err = gofer_call_send(&c);
-    if (!err) {
-        put[0] = replace_place(node_of(od->inode), node_of(ndir), name);
-        name = NULL;
-        if (flags & RENAME_EXCHANGE) {
-            put[1] = replace_place(node_of(nd->inode), node_of(odir), oname);
-            oname = NULL;
-        } else if (nd->inode && is_place(node_of(nd->inode), ndir, nd)) {
-            put[1] = replace_place(node_of(nd->inode), NULL, NULL);
-        }
-    }
+    if (!err)
+        move_places(odir, od, ndir, nd, flags, place, put);
     end(&c);
-    kfree(name);
-    kfree(oname);
+    for (int i = 0; i < 2; i++) {
+        gofer_place_free(place[i]);
+        gofer_place_free(put[i]);
+    }
     return err;
 }
 
 static int rename(struct inode *odir, struct dentry *od, struct inode *ndir, struct dentry *nd,
                   u32 flags)
 {
-    struct inode *put[2] = {NULL, NULL}, *gone = flags & RENAME_EXCHANGE ? NULL : nd->inode;
+    struct inode *gone = flags & RENAME_EXCHANGE ? NULL : nd->inode;
     bool moved_dir = S_ISDIR(od->inode->attr.mode) && odir != ndir;
-    int err = rename_send(odir, od, ndir, nd, flags, put);
+    int err = rename_send(odir, od, ndir, nd, flags);
 
-    inode_put(put[0]);
-    inode_put(put[1]);
     if (err)
         return err;
     od->inode->attr.ctime = (s64)clock_realtime();

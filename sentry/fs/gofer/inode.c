@@ -127,20 +127,6 @@ static struct inode *inode_make(struct gofer_tree *t, const struct gofer_attr *a
     return i;
 }
 
-/* Where a node is found again. */
-static int set_place(struct gofer_node *n, struct gofer_node *parent, const char *name, size_t len)
-{
-    char *copy = copy_string(name, len);
-
-    if (!copy)
-        return -ENOMEM;
-    inode_get(parent->inode);
-    n->parent = parent;
-    n->name = copy;
-    n->name_len = (u32)len;
-    return 0;
-}
-
 /* Make i findable, unless somebody was faster: then theirs, with a reference. ERR_PTR(-ENOMEM). */
 static struct inode *publish(struct gofer_tree *t, struct inode *i)
 {
@@ -163,23 +149,30 @@ struct inode *gofer_inode(struct gofer_tree *t, const struct gofer_attr *a,
                           struct gofer_node *parent, const char *name, size_t namelen,
                           const struct gofer_str *link)
 {
-    struct gofer_node *n;
+    struct gofer_place *p;
     struct inode *i;
     bool ok = true;
 
     spin_lock(&t->lock);
     i = find_locked(t, a->dev, a->ino);
     spin_unlock(&t->lock);
-    if (i)
-        return i;
+    if (i) {
+        if (!parent || !gofer_place_found(node_of(i), parent, name, namelen))
+            return i;
+        inode_put(i);
+        return ERR_PTR(-ENOMEM);
+    }
     i = inode_make(t, a);
     if (!i)
         return ERR_PTR(-ENOMEM);
-    n = node_of(i);
-    if (parent)
-        ok = set_place(n, parent, name, namelen) == 0;
+    if (parent) {
+        p = gofer_place_new(parent, name, namelen);
+        ok = p != NULL;
+        if (ok)
+            gofer_place_add(node_of(i), p);
+    }
     if (ok && link && link->len)
-        ok = (n->link = copy_string(link->p, link->len)) != NULL;
+        ok = (node_of(i)->link = copy_string(link->p, link->len)) != NULL;
     if (!ok) {
         inode_put(i);
         return ERR_PTR(-ENOMEM);
@@ -195,9 +188,10 @@ void gofer_evict(struct inode *i)
     hashtab_del(&n->tree->nodes, &n->hash_link);
     spin_unlock(&n->tree->lock);
     gofer_file_evict(n);
-    if (n->parent)
-        inode_put(n->parent->inode);
-    kfree(n->name);
+    for (struct gofer_place *p = n->place, *next; p; p = next) {
+        next = p->next;
+        gofer_place_free(p);
+    }
     kfree(n->link);
     kfree(n);
 }
