@@ -12,9 +12,9 @@ RF_CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ringfort
 
 # What the build needs, what the tests need beside it, what the emulated KVM machine needs.
 RF_PACKAGES_BUILD="gcc libc6-dev binutils meson ninja-build pkg-config libfdt-dev libjson-c-dev libseccomp-dev libxxhash-dev
-    linux-libc-dev"
-RF_PACKAGES_TEST="check python3 perl busybox|busybox-static bash coreutils findutils tar xz-utils diffutils procps jq"
-RF_PACKAGES_BOX="qemu-system-x86 cpio"
+    linux-libc-dev check"
+RF_PACKAGES_TEST="python3 perl busybox|busybox-static bash coreutils findutils tar xz-utils diffutils procps jq"
+RF_PACKAGES_BOX="qemu-system-x86 cpio gcc libc6-dev"
 
 say() { printf '%s\n' "$*" >&2; }
 
