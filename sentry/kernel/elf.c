@@ -35,8 +35,8 @@ int elf_open(struct elf_image *img, struct vfs_file *f, const void *head)
     s64 n;
 
     memcpy(eh, head, sizeof(*eh));
-    if (memcmp(eh->e_ident, ELFMAG, SELFMAG) || eh->e_ident[EI_CLASS] != ELFCLASS64 ||
-        eh->e_ident[EI_DATA] != ELFDATA2LSB || eh->e_machine != EM_X86_64 ||
+    /* Linux does not look at the rest of e_ident; 32-bit images differ in e_machine. */
+    if (memcmp(eh->e_ident, ELFMAG, SELFMAG) || eh->e_machine != EM_X86_64 ||
         (eh->e_type != ET_EXEC && eh->e_type != ET_DYN) || !f->ops->mmap)
         return -ENOEXEC;
     bytes = (u64)eh->e_phnum * sizeof(Elf64_Phdr);
@@ -78,8 +78,10 @@ char *elf_interpreter(const struct elf_image *img)
 
         if (ph->p_type != PT_INTERP)
             continue;
-        if (ph->p_filesz > PATH_MAX || ph->p_filesz < 2 || ph->p_offset > INT64_MAX - PATH_MAX)
+        if (ph->p_filesz > PATH_MAX || ph->p_filesz < 2)
             return ERR_PTR(-ENOEXEC);
+        if (ph->p_offset > INT64_MAX - PATH_MAX)
+            return ERR_PTR(-EINVAL);
         path = kmalloc(ph->p_filesz);
         if (!path)
             return ERR_PTR(-ENOMEM);
@@ -181,7 +183,8 @@ static int map_segment(struct mm *mm, struct vfs_file *f, const Elf64_Phdr *ph, 
         err = clear_tail(mm, ph, file_end);
     }
     if (!err && PAGE_ALIGN(end) > anon) {
-        at = mm_mmap(mm, anon, PAGE_ALIGN(end) - anon, prot,
+        /* As Linux: always writable, so that an absurd size counts as what it is. */
+        at = mm_mmap(mm, anon, PAGE_ALIGN(end) - anon, (prot & PROT_EXEC) | PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS, NULL, 0);
         err = at < 0 ? (int)at : 0;
     }
@@ -212,6 +215,7 @@ int elf_map(struct mm *mm, const struct elf_image *img, enum elf_role role, stru
     *out = (struct elf_place){0};
     if (!err && eh->e_type == ET_DYN && s.n)
         err = choose_bias(mm, &s, role, &out->bias);
+    out->phdr = out->bias; /* where no segment has them, as Linux */
     for (unsigned i = 0; i < eh->e_phnum && !err; i++) {
         if (img->ph[i].p_type != PT_LOAD)
             continue;

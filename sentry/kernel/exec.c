@@ -164,6 +164,8 @@ static int find_interpreter(struct exec *e)
     if (IS_ERR(path))
         return (int)PTR_ERR(path);
     e->interp_path = path;
+    if (!*path) /* Linux takes it for the working directory */
+        return -EACCES;
     f = vfs_open_exec(AT_FDCWD, path, 0);
     if (IS_ERR(f))
         return (int)PTR_ERR(f);
@@ -301,7 +303,8 @@ static int build(struct exec *e)
         e->doomed = err;
         return 0;
     }
-    vdso = vdso_map(mm);
+    /* Above the stack, as on Linux, and away from what the program maps. */
+    vdso = vdso_map(mm, top < USER_END ? top + exec_random_offset(VDSO_RANDOM) : 0);
     if (vdso < 0)
         return (int)vdso;
     mm->vdso = (uva_t)vdso;

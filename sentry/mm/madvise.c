@@ -204,8 +204,6 @@ int mm_madvise(struct mm *mm, uva_t addr, u64 len, int advice)
         return -EINVAL;
     if (!n)
         return 0;
-    if (addr + n > USER_END)
-        return -ENOMEM;
     if (kind == ADVICE_POPULATE)
         return populate(mm, addr, addr + n, advice == MADV_POPULATE_WRITE);
     if (kind == ADVICE_REMOVE)

@@ -64,8 +64,6 @@ int mm_mlock(struct mm *mm, uva_t addr, u64 len, bool onfault)
         return -EPERM;
     if (!page_range(addr, len, &start, &end))
         return -EINVAL;
-    if (end > USER_END)
-        return -ENOMEM;
     down_write(&mm->lock);
     if (mm_may_lock(mm, ((end - start) >> PAGE_SHIFT) - locked_pages(mm, start, end)))
         err = set_locked(mm, start, end, true);
@@ -82,8 +80,6 @@ int mm_munlock(struct mm *mm, uva_t addr, u64 len)
 
     if (!page_range(addr, len, &start, &end))
         return -EINVAL;
-    if (end > USER_END)
-        return -ENOMEM;
     down_write(&mm->lock);
     err = set_locked(mm, start, end, false);
     up_write(&mm->lock);

@@ -257,8 +257,8 @@ void mapping_evict_range(struct mapping *m, u64 first, u64 last);
 /* Out of memory: choose and kill a process, log it. True when something was killed. oom.c */
 bool oom_kill(void);
 
-/* vDSO: vdso.c maps it into a fresh mm; returns its address or -errno. */
-s64 vdso_map(struct mm *mm);
+/* vDSO: vdso.c maps it into a fresh mm, at `hint` if there is room; its address or -errno. */
+s64 vdso_map(struct mm *mm, uva_t hint);
 /*
  * Real time is monotonic time + offset (ns); good until monotonic time `until`, then the vDSO asks
  * by system call. May be called at any time by any task; not under a spinlock.

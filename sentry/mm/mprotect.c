@@ -132,7 +132,7 @@ int mm_mprotect(struct mm *mm, uva_t addr, u64 len, u32 prot)
         return -EINVAL;
     if (!len)
         return 0;
-    if (!(len = PAGE_ALIGN(len)) || addr + len <= addr || addr + len > USER_END)
+    if (!(len = PAGE_ALIGN(len)) || addr + len <= addr)
         return -ENOMEM;
     if (prot & ~(u32)(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
         return -EINVAL;

@@ -75,13 +75,13 @@ static const char *code_name(struct vma *v)
 static const struct vma_ops data_ops = {.fault = vdso_fault, .name = data_name};
 static const struct vma_ops code_ops = {.fault = vdso_fault, .name = code_name};
 
-s64 vdso_map(struct mm *mm)
+s64 vdso_map(struct mm *mm, uva_t hint)
 {
     u64 len = npages * PAGE_SIZE;
     s64 at, code;
 
     down_read(&mm->lock);
-    at = mm_get_unmapped(mm, 0, len, 0);
+    at = mm_get_unmapped(mm, hint, len, 0);
     up_read(&mm->lock);
     if (at < 0)
         return at;
