@@ -173,35 +173,54 @@ static bool answers(int fd, pid_t pid, int deadline_ms)
     return false;
 }
 
+/*
+ * Start the probing process as a grandchild: init takes it away whenever the kernel is done with
+ * its VM, and no SIGCHLD and no zombie is left to our caller. Its pid or -1.
+ */
+static pid_t spawn(int dev, int out, unsigned long trips)
+{
+    volatile long pid = -1;
+    pid_t between = vfork();
+
+    if (between == 0) {
+        pid = syscall(SYS_clone, 0, 0, 0, 0, 0); /* a fork, but one that may be called here */
+        if (pid == 0) {
+            struct result r = {0};
+
+            close_others(dev, out);
+            probe(dev, trips, &r);
+            _exit(write(out, &r, sizeof(r)) != (ssize_t)sizeof(r));
+        }
+        _exit(0);
+    }
+    while (between > 0 && waitpid(between, NULL, 0) < 0 && errno == EINTR)
+        ;
+    return (pid_t)pid;
+}
+
 static struct result probe_in_child(int dev, unsigned long trips, int deadline_ms)
 {
     struct result r = {0};
     int fds[2];
-    long pid;
+    pid_t pid;
 
     if (pipe2(fds, O_CLOEXEC) != 0) {
         fail(&r, "pipe");
         return r;
     }
-    pid = syscall(SYS_clone, 0, 0, 0, 0, 0); /* a fork that raises no SIGCHLD */
-    if (pid == 0) {
-        close_others(dev, fds[1]);
-        probe(dev, trips, &r);
-        _exit(write(fds[1], &r, sizeof(r)) != (ssize_t)sizeof(r));
-    }
+    pid = spawn(dev, fds[1], trips);
     close(fds[1]);
     if (pid < 0) {
         fail(&r, "fork");
-    } else if (!answers(fds[0], (pid_t)pid, deadline_ms) ||
-               read(fds[0], &r, sizeof(r)) != (ssize_t)sizeof(r)) {
+    } else if (!answers(fds[0], pid, deadline_ms)) {
         errno = ETIMEDOUT;
         fail(&r, "no system call came through in time");
+        kill(pid, SIGKILL);
+    } else if (read(fds[0], &r, sizeof(r)) != (ssize_t)sizeof(r)) {
+        errno = EIO;
+        fail(&r, "the probing process died");
     }
     close(fds[0]);
-    if (pid > 0 && r.err) {
-        kill((pid_t)pid, SIGKILL);
-        waitpid((pid_t)pid, NULL, __WCLONE | WNOHANG); /* never wait for one that is stuck */
-    }
     return r;
 }
 
