@@ -175,7 +175,7 @@ static bool answers(int fd, pid_t pid, int deadline_ms)
 
 /*
  * Start the probing process as a grandchild: init takes it away whenever the kernel is done with
- * its VM, and no SIGCHLD and no zombie is left to our caller. Its pid or -1.
+ * its VM, and no zombie is left to our caller. Its pid or -1.
  */
 static pid_t spawn(int dev, int out, unsigned long trips)
 {
