@@ -197,10 +197,10 @@ static void give_back(struct task *t)
     struct mm *mm = t->mm;
 
     if (mm) {
-        t->process->maxrss = MAX(t->process->maxrss, mm_peak_kib(mm));
         task_mm_release();
         mspace_switch(NULL);
         spin_lock(&tasklist_lock);
+        t->process->maxrss = MAX(t->process->maxrss, mm_peak_kib(mm));
         t->mm = NULL;
         spin_unlock(&tasklist_lock);
         mm_put(mm);
