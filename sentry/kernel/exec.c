@@ -13,6 +13,7 @@
 #define SCRIPT_DEPTH   5
 #define STACK_RANDOM   (1UL << 22) /* pages: 16 GiB */
 #define MMAP_RANDOM    (1UL << 28)
+#define VDSO_RANDOM    512 /* pages */
 #define STACK_ROOM_MIN MIB(128)
 #define STACK_ROOM_MAX (USER_END / 6 * 5)
 #define STACK_GUARD    MIB(1)
