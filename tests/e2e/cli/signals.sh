@@ -3,12 +3,12 @@
 # Signals to runsc reach the command; killing runsc leaves nothing behind.
 . "${0%/*}/lib.bash"
 for s in TERM INT HUP USR1; do
-    $RUNSC do sh -c "trap 'echo got $s; exit 5' $s; echo ready; while :; do sleep 0.05; done" >"$TMP/out" &
-    wait_for "$TMP/out" ready || bad "$s: not started"
+    $RUNSC do sh -c "trap 'echo got $s; exit 5' $s; echo ready; while :; do sleep 0.05; done" >"$TMP/$s" &
+    wait_for "$TMP/$s" ready || bad "$s: not started"
     kill -$s $!
     wait $!
     check "$s: status" 5 "$?"
-    check "$s: output" "got $s" "$(tail -1 "$TMP/out")"
+    check "$s: output" "got $s" "$(tail -1 "$TMP/$s")"
 done
 $RUNSC do sh -c 'echo ready; exec sleep 987' >"$TMP/out" &
 pid=$!
