@@ -271,8 +271,14 @@ static int wait_sandbox(struct session *s)
 
         if (s->control >= 0 && told_the_end(s, &status))
             return status;
-        if (pid == s->sandbox)
-            return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+        if (pid == s->sandbox && WIFEXITED(status))
+            return WEXITSTATUS(status);
+        if (pid == s->sandbox) { /* no application can cause that: say so */
+            fail("the sandbox was killed by signal %d (%s)%s", WTERMSIG(status),
+                 strsignal(WTERMSIG(status)),
+                 WTERMSIG(status) == SIGSYS ? ": a system call that it may not make" : "");
+            return 128 + WTERMSIG(status);
+        }
         if (pid < 0)
             return STATUS_FAILED;
         if (poll(p, 2, -1) > 0 && p[0].revents && read(s->signals, &si, sizeof(si)) == sizeof(si))
