@@ -98,6 +98,7 @@ struct task {
     u32 personality;
     bool no_new_privs;
     u32 pdeath_signal;
+    struct scm *scm_dying;    /* being freed by this task: scm_free() */
     void (*kthread_fn)(void *);
     void *kthread_arg;
 };

@@ -14,13 +14,31 @@ struct cmsg_header {
 };
 #define CMSG_ROUND(n) (((n) + 7) & ~7ULL)
 
+/*
+ * The last reference to a socket frees what is in flight to it, which may be the last reference to
+ * another socket, and so on for as long a chain as the application likes: a free within a free
+ * only queues, or the kernel stack would overflow.
+ */
 void scm_free(struct scm *scm)
 {
+    struct scm *next;
+
     if (!scm)
         return;
-    for (u32 i = 0; i < scm->nfiles; i++)
-        file_put(scm->files[i]);
-    kfree(scm);
+    scm->next = NULL;
+    if (current->scm_dying) {
+        scm->next = current->scm_dying->next;
+        current->scm_dying->next = scm;
+        return;
+    }
+    for (; scm; scm = next) {
+        current->scm_dying = scm;
+        for (u32 i = 0; i < scm->nfiles; i++)
+            file_put(scm->files[i]);
+        next = scm->next;
+        kfree(scm);
+    }
+    current->scm_dying = NULL;
 }
 
 struct scm *scm_copy(const struct scm *scm)

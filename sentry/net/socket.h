@@ -46,6 +46,7 @@ struct ucred {
 /* Control data in flight. Owned by the message it travels with; scm_free() drops the files. */
 struct scm {
     struct ucred cred;
+    struct scm *next; /* to be freed: scm_free() */
     u32 nfiles;
     struct vfs_file *files[];
 };

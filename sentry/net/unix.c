@@ -48,6 +48,7 @@ struct unix_sock *unix_new(struct socket *s)
     list_init(&u->bound_link);
     waitq_init(&u->wait);
     mutex_init(&u->reading);
+    mutex_init(&u->binding);
     s->private = u;
     s->ops = &unix_ops;
     return u;
@@ -178,6 +179,7 @@ static int connect_stream(struct socket *s, struct unix_sock *l, bool nonblock)
         return -ENOMEM;
     server = server_sock->private;
     set_peer(server, u, UNIX_CONNECTED);
+    ref_get(&server->refs); /* once queued it may be accepted and closed at any time */
     do {
         err = try_enqueue(l, server);
         if (err != -EAGAIN || nonblock)
@@ -189,12 +191,16 @@ static int connect_stream(struct socket *s, struct unix_sock *l, bool nonblock)
     if (err) {
         dissolve(server);
         socket_free(server_sock);
+        unix_put(server);
         return err;
     }
     set_peer(u, server, UNIX_CONNECTED);
     spin_lock(&u->lock);
     u->peer_cred = l->cred;
+    if (server->state == UNIX_CLOSED) /* too early to find us in hang_up() */
+        u->shut_read = u->shut_write = true;
     spin_unlock(&u->lock);
+    unix_put(server);
     return 0;
 }
 
@@ -332,21 +338,35 @@ static void hang_up(struct unix_sock *u, struct unix_sock *peer, bool unread)
     waitq_wake(&peer->wait, POLLIN | POLLOUT | POLLHUP, ~0u);
 }
 
+/* Connections that nobody accepted; no new ones come, the state says closed. */
+static void drop_backlog(struct unix_sock *u)
+{
+    struct unix_sock *c, *next;
+    struct list gone;
+
+    list_init(&gone);
+    spin_lock(&u->lock);
+    list_for_each_safe (c, next, &u->backlog, backlog_link) {
+        list_del(&c->backlog_link);
+        list_add_tail(&gone, &c->backlog_link);
+    }
+    u->nbacklog = 0;
+    spin_unlock(&u->lock);
+    list_for_each_safe (c, next, &gone, backlog_link) {
+        list_del(&c->backlog_link);
+        socket_free(c->socket);
+        unix_put(c);
+    }
+}
+
 static void unix_release(struct socket *s)
 {
-    struct unix_sock *u = s->private, *peer, *c;
+    struct unix_sock *u = s->private, *peer;
     bool unread;
 
     if (!u)
         return;
     unix_unbind(u);
-    for (;;) { /* connections nobody accepted */
-        c = take_pending(u);
-        if (!c || IS_ERR(c))
-            break;
-        socket_free(c->socket);
-        unix_put(c);
-    }
     spin_lock(&u->lock);
     u->state = UNIX_CLOSED;
     u->socket = NULL;
@@ -354,6 +374,7 @@ static void unix_release(struct socket *s)
     u->peer = NULL;
     unread = !list_empty(&u->queue);
     spin_unlock(&u->lock);
+    drop_backlog(u);
     if (peer)
         hang_up(u, peer, unread);
     unix_put(peer);

@@ -14,7 +14,7 @@ struct unix_skb {
     struct list link;
     u32 len, off; /* bytes, and how many of them were read */
     struct scm *scm;
-    u8 name[2 + UNIX_PATH_MAX]; /* sender's address */
+    u8 name[2 + UNIX_PATH_MAX + 1]; /* sender's address */
     u32 name_len;
     u8 data[];
 };
@@ -41,12 +41,13 @@ struct unix_sock {
     struct list backlog; /* listening: of unix_sock.backlog_link, each holds a reference */
     struct list backlog_link;
     int nbacklog, max_backlog;
-    u8 name[2 + UNIX_PATH_MAX];
+    u8 name[2 + UNIX_PATH_MAX + 1];
     u32 name_len;           /* 0: unbound (an address is 2 bytes then) */
     struct list bound_link; /* abstract names; bound_lock */
     struct path bound;      /* held when bound to a path */
     struct ucred cred, peer_cred;
     bool passcred;
+    struct mutex binding; /* one bind at a time */
 };
 
 extern const struct socket_ops unix_ops;

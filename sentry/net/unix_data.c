@@ -101,9 +101,12 @@ static void skb_attach_scm(struct unix_skb *skb, struct message *m)
 /* A send that brought no control data still carries the sender's credentials for SO_PASSCRED. */
 static void skb_default_cred(struct unix_skb *skb, struct unix_sock *to)
 {
-    struct socket *receiver = to->socket;
+    bool wanted;
 
-    if (skb->scm || !receiver || !receiver->passcred)
+    spin_lock(&to->lock); /* the socket may be closing */
+    wanted = to->socket && to->socket->passcred;
+    spin_unlock(&to->lock);
+    if (skb->scm || !wanted)
         return;
     skb->scm = kzalloc(sizeof(*skb->scm));
     if (skb->scm)

@@ -101,11 +101,15 @@ int unix_bind(struct socket *s, const u8 *addr, u32 len)
 
     if (err)
         return err;
+    mutex_lock(&u->binding);
     if (u->name_len)
-        return -EINVAL;
-    if (len == 2)
-        return autobind(u);
-    return is_abstract(addr, len) ? bind_abstract(u, addr, len) : bind_path(u, addr, len);
+        err = -EINVAL;
+    else if (len == 2)
+        err = autobind(u);
+    else
+        err = is_abstract(addr, len) ? bind_abstract(u, addr, len) : bind_path(u, addr, len);
+    mutex_unlock(&u->binding);
+    return err;
 }
 
 void unix_unbind(struct unix_sock *u)

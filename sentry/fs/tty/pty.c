@@ -186,6 +186,8 @@ static s64 master_read(struct vfs_file *f, struct uio *to, u64 *pos)
     u8 chunk[512];
     int err;
 
+    if (!to->left)
+        return 0;
     for (;;) {
         size_t n = 0;
         bool hung_up;
