@@ -221,13 +221,18 @@ class Runner:
             self.judge(platform, t, r)
 
     def run_box(self, tests):
-        """The emulated machine is slow enough for a crowd to run into time limits: what fails there runs once more, alone."""
+        """The emulated machine is slow enough for a crowd to run into time limits: what fails there runs again,
+        alone, twice at the most; each such try is printed."""
         self.again = []
         self.boot_box(tests, self.args.jobs)
-        failed, self.again = self.again, None
-        tests = [t for t in tests if f"kvm {t.id}" in failed]
-        if tests:
+        for last in (False, True):
+            failed = self.again
+            self.again = None if last else []
+            tests = [t for t in tests if f"kvm {t.id}" in failed]
+            if not tests:
+                break
             self.boot_box(tests, 1)
+        self.again = None
 
     def boot_box(self, tests, jobs):
         """All in one boot of the emulated machine; each result is a set of files in a shared folder."""
