@@ -69,6 +69,9 @@ void launch_defaults(struct launch *l)
     c->ram_bytes = (uint64_t)flags.memory << 20;
     c->strace = flags.strace;
     c->crash = flags.crash;
+    c->network = !strcmp(flags.network, "host")      ? NETWORK_HOST
+                 : !strcmp(flags.network, "sandbox") ? NETWORK_SANDBOX
+                                                     : NETWORK_NONE;
     c->debug = flags.debug ? 2 : 0;
     for (int i = 0; i < 16; i++) {
         struct rlimit r = {RLIM_INFINITY, RLIM_INFINITY};

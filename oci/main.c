@@ -15,11 +15,13 @@ struct global_flags flags = {
     .platform = "auto",
     .log_format = "text",
     .release = "4.4.0",
+    .network = "sandbox",
 };
 
 static const char *const platforms[] = {"auto", "kvm", "ptrace", NULL};
 static const char *const log_formats[] = {"text", "json", NULL};
 
+static const char *const networks[] = {"none", "host", "sandbox", NULL};
 static const char *const crashes[] = {"fault", "stack", "panic", NULL};
 
 static const struct option global_options[] = {
@@ -33,6 +35,10 @@ static const struct option global_options[] = {
     {"strace", OPTION_BOOL, &flags.strace, "log each system call of the application", NULL},
     {"log", OPTION_STRING, &flags.log, "file for errors of runsc itself", NULL},
     {"log-format", OPTION_STRING, &flags.log_format, "format of --log", log_formats},
+    {"network", OPTION_STRING, &flags.network,
+     "what sockets reach: only the sandbox itself, the host's stack, or a stack of the sandbox's "
+     "own",
+     networks},
     {"kernel-release", OPTION_STRING, &flags.release, "what uname -r says in the sandbox", NULL},
     {"cpus", OPTION_UINT, &flags.cpus, "number of CPUs in the sandbox (0: as many as the host has)",
      NULL},

@@ -41,7 +41,7 @@ void flags_print(const struct option *table);
 
 /* Global flags; set once by main(). */
 struct global_flags {
-    const char *root, *platform, *debug_log, *log, *log_format, *release, *crash;
+    const char *root, *platform, *debug_log, *log, *log_format, *release, *crash, *network;
     bool debug, strace, version;
     unsigned cpus, memory; /* memory: MiB */
 };

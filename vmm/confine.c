@@ -29,7 +29,8 @@
 
 #define NOBODY 65534
 
-enum { K = 1 << PLATFORM_KVM, P = 1 << PLATFORM_PTRACE, ALL = K | P };
+/* N: calls of the host's network, in the table only when the sandbox was given it. */
+enum { K = 1 << PLATFORM_KVM, P = 1 << PLATFORM_PTRACE, ALL = K | P, N = 1 << 8 };
 
 /* clang-format off */
 static const struct seccomp_rule rules[] = {
@@ -103,9 +104,10 @@ static const struct seccomp_rule rules[] = {
 };
 /* clang-format on */
 
-int confine_syscalls(enum platform p)
+int confine_syscalls(enum platform p, enum sandbox_network network)
 {
-    return seccomp_install(rules, sizeof(rules) / sizeof(rules[0]), 1U << p);
+    return seccomp_install(rules, sizeof(rules) / sizeof(rules[0]),
+                           1U << p | (network == NETWORK_HOST ? N : 0U));
 }
 
 /* Directories that may serve as a mount point for a moment. */
@@ -171,9 +173,10 @@ static void become_nobody(void)
 }
 
 /* 0, or -errno when this host gives us none. *root: we still have root's identity on the host. */
-static int enter_namespaces(bool *root)
+static int enter_namespaces(enum sandbox_network network, bool *root)
 {
-    const int spaces = CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+    const int spaces =
+        CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | (network == NETWORK_HOST ? 0 : CLONE_NEWNET);
 
     *root = geteuid() == 0;
     if (*root && unshare(spaces) == 0)
@@ -184,13 +187,13 @@ static int enter_namespaces(bool *root)
     return 0;
 }
 
-int confine_process(enum platform p)
+int confine_process(enum platform p, enum sandbox_network network)
 {
     bool root;
     int r;
 
     set_limits();
-    r = enter_namespaces(&root);
+    r = enter_namespaces(network, &root);
     if (r == 0)
         r = empty_root();
     else

@@ -157,6 +157,8 @@ static void add_chosen(struct tree *t, const struct sandbox_config *cfg, const u
     flag(t, BOOT_STRACE, cfg->strace);
     if (cfg->crash)
         text(t, BOOT_CRASH, cfg->crash);
+    number32(t, BOOT_NETWORK,
+             cfg->network == NETWORK_HOST ? BOOT_NETWORK_HOST : BOOT_NETWORK_LOOPBACK);
     number32(t, BOOT_DEBUG, (u32)cfg->debug);
     add_u32s(t, BOOT_STDIO, stdio, 3);
     for (size_t i = 0; i < cfg->nmounts; i++)

@@ -212,10 +212,12 @@ void sandbox_run(const struct sandbox_config *cfg)
         fdt = build_hosted(cfg, &m);
     log_line(LOG_INFO, "machine built: %u CPUs, %llu MiB, TSC %llu kHz", m.cpus,
              (unsigned long long)(m.ram_size >> 20), (unsigned long long)m.tsc_khz);
-    check(confine_process(cfg->platform), "confinement");
+    if (cfg->network == NETWORK_SANDBOX)
+        log_line(LOG_INFO, "network: no stack of the sandbox's own yet; loopback only");
+    check(confine_process(cfg->platform, cfg->network), "confinement");
     if (cfg->platform != PLATFORM_KVM)
         check(sentry_hosted_zygote(), "stub processes"); /* they have a filter of their own */
-    check(confine_syscalls(cfg->platform), "system call filter");
+    check(confine_syscalls(cfg->platform, cfg->network), "system call filter");
     log_line(LOG_INFO, "confined");
     if (cfg->platform != PLATFORM_KVM)
         check(sentry_hosted_main(fdt), "hosted Sentry");

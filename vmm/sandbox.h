@@ -10,6 +10,13 @@
 
 enum platform { PLATFORM_AUTO, PLATFORM_KVM, PLATFORM_PTRACE };
 
+/* What the container's sockets reach beyond the sandbox itself. */
+enum sandbox_network {
+    NETWORK_NONE,    /* loopback inside the Sentry; the sandbox process has an empty namespace */
+    NETWORK_SANDBOX, /* the Sentry's own stack; until there is one, the same as none */
+    NETWORK_HOST,    /* sockets of the namespace this process is in, through the stub */
+};
+
 /* One mount of the container; borrowed by sandbox_run() until it has built the device tree. */
 struct sandbox_mount {
     const char *destination;    /* path in the container; first entry is "/" */
@@ -49,6 +56,7 @@ struct sandbox_config {
     size_t nmounts;
     const int *gofer_fds; /* connected SOCK_SEQPACKET sockets, owned by sandbox_run() */
     size_t ngofers;
+    enum sandbox_network network;
 
     int control_fd; /* SOCK_SEQPACKET pair to the CLI: signals and window sizes in; -1 = none */
     int log_fd;     /* debug log, -1 = none */

@@ -126,6 +126,7 @@ static void parse_chosen(const void *fdt, int n)
     boot.uid = (u32)get_int(fdt, n, BOOT_UID, 0);
     boot.gid = (u32)get_int(fdt, n, BOOT_GID, 0);
     boot.umask = (u32)get_int(fdt, n, BOOT_UMASK, 022);
+    boot.network = (u32)get_int(fdt, n, BOOT_NETWORK, BOOT_NETWORK_LOOPBACK);
     boot.debug = (u32)get_int(fdt, n, BOOT_DEBUG, 0);
     boot.caps = get_int(fdt, n, BOOT_CAPS, 0);
     boot.ngroups = (u32)get_u32s(fdt, n, BOOT_GROUPS, boot.groups, ARRAY_SIZE(boot.groups));

@@ -32,6 +32,7 @@ struct boot_info {
     u64 caps;
     u64 rlimits[16][2];
     u32 stdio[3];
+    u32 network; /* enum boot_network */
     bool console, strace, no_new_privs;
     u32 nmounts;
     struct boot_mount mounts[BOOT_MAX_MOUNTS];

@@ -37,7 +37,13 @@
 #define BOOT_CRASH "crash" /* string: fail on purpose, see sentry/kernel/crash.c */
 #define BOOT_DEBUG        "debug"        /* u32: log level, 0 = warnings, 1 = info, 2 = debug */
 #define BOOT_STDIO        "stdio" /* u32 array[3]: host descriptor index of 0, 1, 2; ~0 = closed */
+#define BOOT_NETWORK      "network" /* u32: enum boot_network */
 #define BOOT_CONTAINER_ID "id"    /* string */
+
+enum boot_network {
+    BOOT_NETWORK_LOOPBACK, /* nothing but loopback */
+    BOOT_NETWORK_HOST,     /* HC_SOCKET and its relatives may be used */
+};
 
 /* /chosen/mount@N */
 #define BOOT_MOUNT_DEST     "destination" /* string */

@@ -28,7 +28,8 @@ static int confined(enum platform p, bool filter, void (*f)(void))
     int status;
 
     if (pid == 0) {
-        if (confine_process(p) != 0 || (filter && confine_syscalls(p) != 0))
+        if (confine_process(p, NETWORK_NONE) != 0 ||
+            (filter && confine_syscalls(p, NETWORK_NONE) != 0))
             _exit(99);
         f();
         _exit(0);
