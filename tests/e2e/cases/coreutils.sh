@@ -22,7 +22,7 @@ base64 <<<"round trip" | base64 -d
 install -D -m 750 l sub/dir/l; stat -c %a sub/dir/l
 mkfifo ff; (echo fifo >ff &); cat ff
 date -u -d @0 +%Y; expr 6 \* 7; factor 360; numfmt --to=iec 1048576
-env -i A=1 env; nice -n 5 nice; nohup true 2>/dev/null; echo "nohup $?"
+env -i A=1 env; echo $(($(nice -n 5 nice) - $(nice))); nohup true 2>/dev/null; echo "nohup $?"
 timeout 0.1 sleep 5; echo "timeout $?"
 cp --sparse=always <(head -c 100000 /dev/zero) sp 2>/dev/null; truncate -s 1M sp; wc -c <sp
 test -t 0; echo "tty $?"
