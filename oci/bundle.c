@@ -152,7 +152,7 @@ static uint64_t cap_set(json *caps, const char *name, bool *bad)
     return set;
 }
 
-static void load_rlimits(json *process, struct sandbox_config *c, bool *bad)
+static void load_rlimits(json *process, struct sandbox_process *c, bool *bad)
 {
     json *a = member(process, "rlimits", json_type_array, bad);
 
@@ -175,7 +175,7 @@ static void load_rlimits(json *process, struct sandbox_config *c, bool *bad)
     }
 }
 
-static void load_user(json *process, struct bundle *b, struct sandbox_config *c, bool *bad)
+static void load_user(json *process, struct bundle *b, struct sandbox_process *c, bool *bad)
 {
     json *user = member(process, "user", json_type_object, bad), *groups;
     json *mask;
@@ -195,7 +195,7 @@ static void load_user(json *process, struct bundle *b, struct sandbox_config *c,
     c->groups = b->groups;
 }
 
-static int load_process(struct bundle *b, struct sandbox_config *c)
+static int load_process(struct bundle *b, struct sandbox_process *c)
 {
     bool bad = false;
     json *process = member(b->json, "process", json_type_object, &bad), *caps;
@@ -216,7 +216,13 @@ static int load_process(struct bundle *b, struct sandbox_config *c)
     c->no_new_privs = boolean(process, "noNewPrivileges", &bad);
     load_user(process, b, c, &bad);
     caps = member(process, "capabilities", json_type_object, &bad);
-    c->caps = cap_set(caps, c->uid ? "ambient" : "effective", &bad);
+    c->caps = (struct sandbox_caps){
+        .bounding = cap_set(caps, "bounding", &bad),
+        .effective = cap_set(caps, "effective", &bad),
+        .inheritable = cap_set(caps, "inheritable", &bad),
+        .permitted = cap_set(caps, "permitted", &bad),
+        .ambient = cap_set(caps, "ambient", &bad),
+    };
     load_rlimits(process, c, &bad);
     return bad ? STATUS_FAILED : 0;
 }
@@ -423,7 +429,7 @@ int bundle_load(const char *dir, struct bundle *b, struct launch *l)
         l->sandbox.hostname = "runsc";
     err = refuse_unsupported(b);
     if (!err)
-        err = load_process(b, &l->sandbox);
+        err = load_process(b, &l->sandbox.process);
     if (!err)
         err = load_mounts(b, dir, l);
     return bad ? STATUS_FAILED : err;

@@ -34,3 +34,6 @@ int control_receive(int sock, struct control_message *m, void *payload, size_t c
  */
 int control_request(int sock, struct control_message *m, const void *payload, void *reply,
                     size_t cap);
+
+/* Replace the control characters in a text of the sandbox, but for newline and tab. */
+void control_printable(char *text);

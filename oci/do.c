@@ -72,18 +72,21 @@ int command_do(int argc, char **argv)
     gethostname(hostname, sizeof(hostname) - 1);
     n = getgroups(MAX_GROUPS, groups);
     l.sandbox.id = id;
-    l.sandbox.argv = (const char *const *)(argv + first);
-    l.sandbox.envp = (const char *const *)environ;
-    l.sandbox.cwd = cwd;
+    l.sandbox.process.argv = (const char *const *)(argv + first);
+    l.sandbox.process.envp = (const char *const *)environ;
+    l.sandbox.process.cwd = cwd;
     l.sandbox.hostname = hostname;
-    l.sandbox.uid = geteuid();
-    l.sandbox.gid = getegid();
-    l.sandbox.groups = groups;
-    l.sandbox.ngroups = n > 0 ? (size_t)n : 0;
-    l.sandbox.caps = geteuid() == 0 ? ALL_CAPS : 0;
-    l.sandbox.umask = umask(022);
+    l.sandbox.process.uid = geteuid();
+    l.sandbox.process.gid = getegid();
+    l.sandbox.process.groups = groups;
+    l.sandbox.process.ngroups = n > 0 ? (size_t)n : 0;
+    if (geteuid() == 0)
+        l.sandbox.process.caps = (struct sandbox_caps){
+            .bounding = ALL_CAPS, .effective = ALL_CAPS, .permitted = ALL_CAPS};
+    l.sandbox.process.umask = umask(022);
     mounts[0] = (struct launch_mount){.destination = "/", .type = "overlay", .source = root};
     memcpy(mounts + 1, pseudo, sizeof(pseudo));
+    l.sandbox.start = true;
     l.mounts = mounts;
     l.nmounts = sizeof(mounts) / sizeof(mounts[0]);
     return launch(&l);

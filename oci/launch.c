@@ -62,7 +62,7 @@ void launch_defaults(struct launch *l)
     struct sandbox_config *c = &l->sandbox;
 
     memset(l, 0, sizeof(*l));
-    c->kvm_fd = c->control_fd = c->log_fd = -1;
+    c->kvm_fd = c->control_fd = c->control_listen_fd = c->sync_fd = c->log_fd = -1;
     c->release = flags.release;
     c->version = "#1 SMP Sun Jan 10 15:06:54 PST 2016";
     c->cpus = flags.cpus;
@@ -72,11 +72,16 @@ void launch_defaults(struct launch *l)
     c->network = !strcmp(flags.network, "host")      ? NETWORK_HOST
                  : !strcmp(flags.network, "sandbox") ? NETWORK_SANDBOX
                                                      : NETWORK_NONE;
+    c->namespaces = (struct sandbox_namespaces){
+        .net = c->network == NETWORK_HOST ? NAMESPACE_KEEP : NAMESPACE_NEW,
+        .ipc = NAMESPACE_NEW,
+        .uts = NAMESPACE_NEW,
+    };
     c->debug = flags.debug ? 2 : 0;
     for (int i = 0; i < 16; i++) {
         struct rlimit r = {RLIM_INFINITY, RLIM_INFINITY};
         getrlimit((__rlimit_resource_t)i, &r);
-        c->rlimits[i] = (struct sandbox_rlimit){r.rlim_cur, r.rlim_max};
+        c->process.rlimits[i] = (struct sandbox_rlimit){r.rlim_cur, r.rlim_max};
     }
     for (int i = 0; i < 3; i++)
         c->stdio[i] = fcntl(i, F_GETFD) < 0 ? -1 : i;
@@ -306,14 +311,14 @@ int launch(struct launch *l)
     status = start_gofer(l, c->log_fd, &s.gofer, &gofer_sock);
     if (status)
         return status;
-    c->console = c->stdio[0] >= 0 && c->stdio[1] >= 0 && isatty(c->stdio[0]) && isatty(c->stdio[1]);
+    c->process.console = c->stdio[0] >= 0 && c->stdio[1] >= 0 && isatty(c->stdio[0]) && isatty(c->stdio[1]);
     s.signals = catch_signals(&old);
     if (s.signals < 0)
         return fail("cannot watch signals: %s", strerror(errno));
     status = start_sandbox(l, gofer_sock, &s);
     if (!status) {
         close(gofer_sock);
-        if (c->console) {
+        if (c->process.console) {
             s.tty = c->stdio[0];
             terminal_raw(s.tty);
         }

@@ -45,6 +45,7 @@ int command_run(int argc, char **argv)
         return fail("run: no such bundle directory: %s", bundle_dir);
     launch_defaults(&l);
     l.sandbox.id = argv[first];
+    l.sandbox.start = true;
     status = bundle_load(dir, &b, &l);
     if (!status)
         status = launch(&l);

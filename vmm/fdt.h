@@ -24,3 +24,10 @@ size_t fdt_size_bound(const struct sandbox_config *cfg);
 /* Write the tree to buf; 0 or -errno. */
 int fdt_build(const struct sandbox_config *cfg, const struct fdt_machine *m, void *buf,
               size_t size);
+
+/*
+ * A process alone, as CONTROL_EXEC carries it: bytes written to buf, or -errno (-E2BIG: it does not
+ * fit). stdio: for 0, 1, 2 the index among the message's descriptors, ~0 = closed.
+ */
+int fdt_build_process(const struct sandbox_process *p, const u32 stdio[3], void *buf, size_t size);
+size_t fdt_process_bound(const struct sandbox_process *p);

@@ -31,6 +31,44 @@ struct sandbox_rlimit {
     uint64_t soft, hard;
 };
 
+/* Capability sets, one bit a capability, capabilities(7). */
+struct sandbox_caps {
+    uint64_t bounding, effective, inheritable, permitted, ambient;
+};
+
+/*
+ * A process to be: the container's first one (in struct sandbox_config), or one that `runsc exec`
+ * adds (fdt_build_process()). Borrowed until the device tree is built.
+ */
+struct sandbox_process {
+    const char *const *argv, *const *envp; /* NULL-terminated */
+    const char *cwd;
+    uint32_t uid, gid;
+    const uint32_t *groups;
+    size_t ngroups;
+    struct sandbox_caps caps;
+    uint32_t umask;
+    int32_t oom_score_adj;
+    bool no_new_privs;
+    bool console; /* its standard input is a host terminal in raw mode: give it a line discipline */
+    struct sandbox_rlimit rlimits[16]; /* indexed by RLIMIT_* */
+};
+
+/* A device node of linux.devices; nodes that the Sentry has no driver for are left out. */
+struct sandbox_device {
+    const char *path; /* in the container */
+    uint32_t mode;    /* S_IFCHR, S_IFBLK or S_IFIFO and permissions */
+    uint32_t major, minor, uid, gid;
+};
+
+/* Host namespaces of the sandbox process: descriptors to join (owned by sandbox_run()), or one of:
+ */
+#define NAMESPACE_NEW  (-1)
+#define NAMESPACE_KEEP (-2) /* stay in the one we are in */
+struct sandbox_namespaces {
+    int net, ipc, uts;
+};
+
 /* Everything a sandbox needs to know; owned by the caller, read only. */
 struct sandbox_config {
     const char *id;
@@ -38,31 +76,42 @@ struct sandbox_config {
     int kvm_fd;             /* /dev/kvm, or -1 with ptrace; sandbox_run() owns it */
     unsigned cpus;          /* 0: as many as the host allows this process */
     uint64_t ram_bytes;     /* 0: the host's memory */
+    enum sandbox_network network;
+    struct sandbox_namespaces namespaces;
 
-    const char *const *argv, *const *envp; /* NULL-terminated */
-    const char *cwd, *hostname;
-    const char *release, *version; /* uname(2) */
-    uint32_t uid, gid;
-    const uint32_t *groups;
-    size_t ngroups;
-    uint64_t caps;
-    uint32_t umask;
-    bool no_new_privs;
-    struct sandbox_rlimit rlimits[16]; /* indexed by RLIMIT_* */
+    struct sandbox_process process;    /* the first one */
+    const char *hostname, *domainname; /* domainname may be NULL */
+    const char *release, *version;     /* uname(2) */
+    const char *const *sysctl;         /* "net.core.somaxconn=512"; lists may be NULL */
+    const char *const *masked_paths, *const *readonly_paths;
+    const struct sandbox_device *devices;
+    size_t ndevices;
+    int64_t pids_limit; /* tasks of the container; 0 or less: no limit */
 
     int stdio[3]; /* host descriptors; -1 = closed. Owned by sandbox_run() */
-    bool console; /* stdio is a host terminal in raw mode: give it a line discipline */
+    /*
+     * process.console, and nobody else looks after the terminal: it becomes the controlling
+     * terminal of the sandbox process, which follows its window size.
+     */
+    bool own_terminal;
     const struct sandbox_mount *mounts;
     size_t nmounts;
     const int *gofer_fds; /* connected SOCK_SEQPACKET sockets, owned by sandbox_run() */
     size_t ngofers;
-    enum sandbox_network network;
 
-    int control_fd; /* SOCK_SEQPACKET pair to the CLI: signals and window sizes in; -1 = none */
-    int log_fd;     /* debug log, -1 = none */
+    /* Control channel, vmm/abi/control.h; all owned by sandbox_run(), -1 = none. */
+    int control_fd;        /* SOCK_SEQPACKET pair to the launcher: connection 0 */
+    int control_listen_fd; /* listening socket, control_listen() */
+    /*
+     * Stream socket to the launcher: one byte comes out when the namespaces stand, and one must
+     * come in before confinement begins (the hooks have run); its end instead ends us.
+     */
+    int sync_fd;
+    bool start; /* let the first process run at once; otherwise CONTROL_START does */
+    int log_fd; /* debug log, -1 = none */
     bool strace;
     const char *crash; /* fail on purpose; NULL: no */
-    int debug; /* 0 warnings, 1 info, 2 debug */
+    int debug;         /* 0 warnings, 1 info, 2 debug */
 };
 
 /* Message from the CLI over control_fd. */
@@ -71,12 +120,7 @@ struct sandbox_control {
     uint32_t pad;
     uint64_t a, b;
 };
-
-/*
- * The same message from the sandbox to the CLI, once: the container has ended with status `a`. The process
- * itself may take some milliseconds more to go, because the kernel takes a virtual machine apart
- * slowly; whoever needs it gone waits for it.
- */
+/* The same to the CLI: the container has ended with status `a`. */
 #define SANDBOX_ENDED 0x100
 
 /*

@@ -103,7 +103,7 @@ static _Noreturn void give_up(const char *what, const char *name, int err)
 static void enter_cwd(void)
 {
     struct fs_context *fs = current->fs;
-    const char *cwd = boot.cwd && *boot.cwd ? boot.cwd : "/";
+    const char *cwd = boot.process.cwd && *boot.process.cwd ? boot.process.cwd : "/";
     struct path p, old;
     int err = path_lookup(AT_FDCWD, cwd, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
 
@@ -125,8 +125,8 @@ static void first_entry(struct task *t)
     if (err)
         give_up("standard input and output", "", err);
     enter_cwd();
-    a.argv = list_to_array(boot.argv, boot.argv_len, &a.argc);
-    a.envp = list_to_array(boot.envp, boot.envp_len, &a.envc);
+    a.argv = list_to_array(boot.process.argv, boot.process.argv_len, &a.argc);
+    a.envp = list_to_array(boot.process.envp, boot.process.envp_len, &a.envc);
     a.path = kmalloc(PATH_MAX);
     if (!a.argv || !a.envp || !a.path)
         give_up("start", "", -ENOMEM);
@@ -145,19 +145,27 @@ static void first_entry(struct task *t)
     task_loop();
 }
 
-static struct cred *boot_cred(void)
+/* Credentials as the process is described; NULL: no memory. */
+static struct cred *info_cred(const struct process_info *info)
 {
-    struct cred *root = cred_initial(), *c = root ? cred_copy(root, boot.ngroups) : NULL;
+    struct cred *root = cred_initial(), *c = root ? cred_copy(root, info->ngroups) : NULL;
 
+    if (root)
+        cred_put(root);
     if (!c)
         return NULL;
-    cred_put(root);
-    c->uid = c->euid = c->suid = c->fsuid = boot.uid;
-    c->gid = c->egid = c->sgid = c->fsgid = boot.gid;
-    memcpy(c->groups, boot.groups, boot.ngroups * sizeof(c->groups[0]));
+    c->uid = c->euid = c->suid = c->fsuid = info->uid;
+    c->gid = c->egid = c->sgid = c->fsgid = info->gid;
+    for (u32 i = 0; i < info->ngroups; i++) {
+        const u8 *g = info->groups + 4 * i;
+        c->groups[i] = (u32)g[0] << 24 | (u32)g[1] << 16 | (u32)g[2] << 8 | g[3];
+    }
     groups_sort(c->groups, c->ngroups);
-    c->cap_bounding = boot.caps & CAP_ALL;
-    c->cap_permitted = c->cap_effective = boot.uid ? 0 : boot.caps & CAP_ALL;
+    c->cap_bounding = info->caps.bounding & CAP_ALL;
+    c->cap_permitted = info->caps.permitted & CAP_ALL;
+    c->cap_inheritable = info->caps.inheritable & CAP_ALL;
+    c->cap_effective = info->caps.effective & c->cap_permitted;
+    c->cap_ambient = info->caps.ambient & c->cap_permitted & c->cap_inheritable;
     return c;
 }
 
@@ -172,8 +180,8 @@ static struct process *boot_process(struct task *t)
     p->leader = t;
     p->nthreads = p->nalive = 1;
     for (int i = 0; i < RLIM_NLIMITS; i++) {
-        p->rlimits[i].cur = boot.rlimits[i][0];
-        p->rlimits[i].max = boot.rlimits[i][1];
+        p->rlimits[i].cur = boot.process.rlimits[i][0];
+        p->rlimits[i].max = boot.process.rlimits[i][1];
     }
     return p;
 }
@@ -186,7 +194,7 @@ void start_first_process(void)
 
     if (!t || pid != 1)
         panic("cannot make the first process");
-    t->cred = boot_cred();
+    t->cred = info_cred(&boot.process);
     t->sighand = sighand_new(NULL);
     t->files = files_new();
     t->fs = fs_context_initial();
@@ -197,8 +205,8 @@ void start_first_process(void)
     ref_get(&p->refs);
     t->tid = p->pid = pid;
     t->exit_signal = SIGCHLD;
-    t->no_new_privs = boot.no_new_privs;
-    t->fs->umask = boot.umask;
+    t->no_new_privs = boot.process.no_new_privs;
+    t->fs->umask = boot.process.umask;
     t->timer_slack = t->default_timer_slack = 50000;
     snprintf_(t->comm, sizeof(t->comm), "init");
     if (machine_thread_create(t, first_entry))

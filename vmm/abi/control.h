@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "vmm/abi/layout.h"
 #include "vmm/abi/types.h"
 
 #define CONTROL_VERSION     1

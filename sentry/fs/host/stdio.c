@@ -30,7 +30,7 @@ static struct vfs_file *placeholder(void)
 
 static int console_stdio(void)
 {
-    struct tty *console = console_create(boot.stdio[0], boot.stdio[1]);
+    struct tty *console = console_create(boot.process.stdio[0], boot.process.stdio[1]);
     int err = 0;
 
     if (!console)
@@ -49,14 +49,14 @@ int stdio_init(struct files *files)
     u32 flags[3] = {O_RDONLY, O_WRONLY, O_WRONLY};
     int err = 0;
 
-    if (boot.console)
+    if (boot.process.console)
         return console_stdio();
     for (int i = 0; i < 3 && !err; i++) {
-        u32 fd = boot.stdio[i];
+        u32 fd = boot.process.stdio[i];
         err = install(i, fd == STDIO_CLOSED ? placeholder() : host_file_new(fd, flags[i]));
     }
     for (int i = 0; i < 3 && !err; i++)
-        if (boot.stdio[i] == STDIO_CLOSED)
+        if (boot.process.stdio[i] == STDIO_CLOSED)
             err = fd_close(i);
     return err;
 }

@@ -325,9 +325,9 @@ static void test_main(void *arg)
     test_fpu(false);
     test_shootdown();
     test_kick();
-    if (!strcmp(boot.argv, "overflow"))
+    if (!strcmp(boot.process.argv, "overflow"))
         log_warn("%lu", overflow(0));
-    if (!strcmp(boot.argv, "fault"))
+    if (!strcmp(boot.process.argv, "fault"))
         *(volatile u64 *)0xffff800000000000ULL = 1;
     log_warn("ring 0 machine: all well, %u of %u CPUs", cpu_id() + 1, machine_ncpus);
     machine_exit(PASS);

@@ -44,12 +44,16 @@ int main(int argc, char **argv)
     struct sandbox_config cfg = {.id = "toy",
                                  .cpus = 2,
                                  .ram_bytes = 3ULL << 30,
-                                 .argv = args,
-                                 .envp = args + 1,
+                                 .process.argv = args,
+                                 .process.envp = args + 1,
                                  .mounts = &root,
                                  .nmounts = 1,
                                  .stdio = {-1, 1, 2},
+                                 .namespaces = {NAMESPACE_NEW, NAMESPACE_NEW, NAMESPACE_NEW},
+                                 .start = true,
                                  .control_fd = -1,
+                                 .control_listen_fd = -1,
+                                 .sync_fd = -1,
                                  .log_fd = 2,
                                  .debug = argc > 1 ? atoi(argv[1]) : 1};
     char why[200];
