@@ -10,6 +10,8 @@
 #include <string.h>
 #include "oci/oci.h"
 
+#define OPTIONS_MAX 256
+
 static const struct option *find(const struct option *table, const char *name, size_t len)
 {
     for (; table->name; table++)
@@ -31,22 +33,34 @@ static size_t distance(const char *a, const char *b, size_t blen)
     return longer - prefix - suffix;
 }
 
-static void unknown(const struct option *table, const char *name, size_t len)
+const char *nearest_name(const char *const *names, const char *name, size_t len)
 {
-    const struct option *best = NULL;
+    const char *best = NULL;
     size_t best_d = 3;
 
-    for (const struct option *o = table; o->name; o++) {
-        size_t d = distance(o->name, name, len);
+    for (; *names; names++) {
+        size_t d = distance(*names, name, len);
         if (d < best_d) {
             best_d = d;
-            best = o;
+            best = *names;
         }
     }
-    if (best)
-        fail("unknown flag --%.*s; did you mean --%s?", (int)len, name, best->name);
+    return best;
+}
+
+static void unknown(const struct option *table, const char *where, const char *name, size_t len)
+{
+    const char *names[OPTIONS_MAX + 1], *near;
+    size_t n = 0;
+
+    for (; table[n].name && n < OPTIONS_MAX; n++)
+        names[n] = table[n].name;
+    names[n] = NULL;
+    near = nearest_name(names, name, len);
+    if (near)
+        fail("unknown %s%.*s; did you mean %s?", where, (int)len, name, near);
     else
-        fail("unknown flag --%.*s; see runsc --help", (int)len, name);
+        fail("unknown %s%.*s; --help lists what there is", where, (int)len, name);
 }
 
 static bool parse_bool(const char *text, bool *out)
@@ -89,9 +103,10 @@ static int list_add(struct string_list *l, const char *value)
     return 0;
 }
 
-static int set(const struct option *o, const char *value)
+static int set(const struct option *o, const char *where, const char *value)
 {
     unsigned long n;
+    bool nothing;
     char *end;
 
     switch (o->type) {
@@ -106,6 +121,12 @@ static int set(const struct option *o, const char *value)
         return 0;
     case OPTION_LIST:
         return list_add(o->value, value);
+    case OPTION_NOTHING:
+        return 0;
+    case OPTION_NOTHING_BOOL:
+        if (parse_bool(value, &nothing))
+            return 0;
+        break;
     case OPTION_UINT:
         errno = 0;
         n = strtoul(value, &end, 10);
@@ -114,8 +135,25 @@ static int set(const struct option *o, const char *value)
         *(unsigned *)o->value = (unsigned)n;
         return 0;
     }
-    fail("invalid value \"%s\" for flag --%s", value, o->name);
+    fail("invalid value \"%s\" for %s%s", value, where, o->name);
     return -1;
+}
+
+int flags_set(const struct option *table, const char *where, const char *name, size_t len,
+              const char *value)
+{
+    const struct option *o = find(table, name, len);
+
+    if (!o) {
+        unknown(table, where, name, len);
+        return -1;
+    }
+    return set(o, where, value);
+}
+
+static bool is_bool(const struct option *o)
+{
+    return o->type == OPTION_BOOL || o->type == OPTION_NOTHING_BOOL;
 }
 
 void flags_print(const struct option *table)
@@ -123,8 +161,7 @@ void flags_print(const struct option *table)
     for (; table->name; table++) {
         if (!table->help)
             continue;
-        printf("  --%s%s\n        %s", table->name, table->type == OPTION_BOOL ? "" : " value",
-               table->help);
+        printf("  --%s%s\n        %s", table->name, is_bool(table) ? "" : " value", table->help);
         for (const char *const *c = table->choices; c && *c; c++)
             printf("%s%s", c == table->choices ? ": " : ", ", *c);
         printf("\n");
@@ -150,12 +187,12 @@ int flags_parse(int argc, char **argv, const struct option *table, const char *u
         }
         o = find(table, name, len);
         if (!o) {
-            unknown(table, name, len);
+            unknown(table, "flag --", name, len);
             return -1;
         }
         if (value)
             value++;
-        else if (o->type == OPTION_BOOL)
+        else if (is_bool(o))
             value = "true";
         else if (i + 1 < argc)
             value = argv[++i];
@@ -163,7 +200,7 @@ int flags_parse(int argc, char **argv, const struct option *table, const char *u
             fail("flag --%s needs a value", o->name);
             return -1;
         }
-        if (set(o, value))
+        if (set(o, "flag --", value))
             return -1;
     }
     return i;

@@ -35,28 +35,6 @@ struct session {
     bool stopped;
 };
 
-static int open_log(const char *id)
-{
-    char path[PATH_MAX], stamp[32];
-    time_t now = time(NULL);
-    struct tm tm;
-
-    if (!flags.debug && !flags.strace && !flags.debug_log)
-        return -1;
-    if (!flags.debug_log)
-        return fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-    if (flags.debug_log[0] && flags.debug_log[strlen(flags.debug_log) - 1] == '/') {
-        strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", localtime_r(&now, &tm));
-        snprintf(path, sizeof(path), "%srunsc.log.%s.%s.%d.txt", flags.debug_log, stamp, id,
-                 getpid());
-        if (mkdir(flags.debug_log, 0755) && errno != EEXIST)
-            return -1;
-    } else {
-        snprintf(path, sizeof(path), "%s", flags.debug_log);
-    }
-    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-}
-
 void launch_defaults(struct launch *l)
 {
     struct sandbox_config *c = &l->sandbox;
@@ -303,9 +281,9 @@ int launch(struct launch *l)
 
     if (flags.memory && flags.memory < MEMORY_MIN)
         return fail("--memory: %u MiB are too few; %d is the least", flags.memory, MEMORY_MIN);
-    c->log_fd = open_log(c->id);
-    if (c->log_fd < 0 && flags.debug_log)
-        return fail("cannot open the debug log %s: %s", flags.debug_log, strerror(errno));
+    c->log_fd = log_open_debug("boot", c->id, false);
+    if (c->log_fd < -1)
+        return fail("cannot open the debug log %s: %s", flags.debug_log, strerror(-c->log_fd));
     if (choose_platform(c))
         return STATUS_FAILED;
     status = start_gofer(l, c->log_fd, &s.gofer, &gofer_sock);

@@ -14,7 +14,14 @@
 /* ---- flags: flags.c. Go style: -name and --name, =value or the next word; booleans also bare
  * ---- */
 
-enum option_type { OPTION_BOOL, OPTION_STRING, OPTION_LIST, OPTION_UINT };
+enum option_type {
+    OPTION_BOOL,
+    OPTION_STRING,
+    OPTION_LIST,
+    OPTION_UINT,
+    OPTION_NOTHING,      /* takes a value that has no meaning here */
+    OPTION_NOTHING_BOOL, /* the same, a boolean */
+};
 
 /* A list of words that a flag may repeat; items are borrowed from argv. */
 struct string_list {
@@ -39,26 +46,63 @@ struct option {
 int flags_parse(int argc, char **argv, const struct option *table, const char *usage);
 void flags_print(const struct option *table);
 
-/* Global flags; set once by main(). */
+/*
+ * Set the flag called name (len letters) from a text; `where` starts the message when there is no
+ * such flag or the value is bad. 0 or -1.
+ */
+int flags_set(const struct option *table, const char *where, const char *name, size_t len,
+              const char *value);
+
+/* The name of a NULL-terminated list that is so near that it may be meant, or NULL. */
+const char *nearest_name(const char *const *names, const char *name, size_t len);
+
+/* Global flags: globals.c; set once by main(). */
 struct global_flags {
-    const char *root, *platform, *debug_log, *log, *log_format, *release, *crash, *network;
-    bool debug, strace, version;
+    const char *root, *config, *platform, *debug_log, *log, *log_format, *release, *crash;
+    const char *network, *file_access, *file_access_mounts, *overlay2, *host_uds;
+    bool debug, strace, version, overlay, ignore_cgroups, systemd_cgroup, rootless;
+    bool cpu_num_from_quota, oci_seccomp;
     unsigned cpus, memory; /* memory: MiB */
 };
 extern struct global_flags flags;
+extern const struct option global_options[];
+
+/* Directory of all containers' state. */
+const char *state_root(void);
+
+/*
+ * Set flags from a file (config.c); NULL: the default one, which need not be there. 0, or -1 after
+ * a message with file and line.
+ */
+int config_read(const char *path);
 
 /* ---- sub-commands: one file each. argv[0] is the command's name; returns the exit status ---- */
 
 int command_do(int argc, char **argv);
 int command_run(int argc, char **argv);
+int command_list(int argc, char **argv);
+int command_state(int argc, char **argv);
+int command_delete(int argc, char **argv);
 int command_spec(int argc, char **argv);
 int command_probe(int argc, char **argv);
 int help_syscalls(int argc, char **argv); /* a topic of help */
 
 /* ---- shared ---- */
 
+/* The version of runtime-spec that we follow. */
+#define OCI_VERSION "1.2.0"
+
 /* "runsc: …" on standard error (and in the log of --log); returns STATUS_FAILED. */
 int fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* A line of level warning in the log of --log, nothing on standard error. */
+void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Blank out control characters in a text that came from a sandbox; returns it. */
+char *printable(char *text);
+/*
+ * Open the debug log of a sandbox or gofer. Descriptor; -1: none is wanted; other negative: -errno.
+ * detached: nobody looks at our standard error any more.
+ */
+int log_open_debug(const char *command, const char *id, bool detached);
 
 /* A mount of the container as the launcher wants it. Strings are borrowed. */
 struct launch_mount {

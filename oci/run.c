@@ -2,11 +2,11 @@
 /*
  * runsc run: a container from a bundle, to its end.
  */
-#include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include "oci/bundle.h"
+#include "oci/state.h"
 
 static const char *bundle_dir = ".";
 
@@ -15,17 +15,6 @@ static const struct option options[] = {
      NULL},
     {0},
 };
-
-/* As runc: letters, digits and "_+-.", not "." or "..". */
-static bool valid_id(const char *id)
-{
-    if (!*id || strlen(id) > 1024 || !strcmp(id, ".") || !strcmp(id, ".."))
-        return false;
-    for (; *id; id++)
-        if (!isalnum((unsigned char)*id) && !strchr("_+-.", *id))
-            return false;
-    return true;
-}
 
 int command_run(int argc, char **argv)
 {
@@ -39,7 +28,7 @@ int command_run(int argc, char **argv)
         return first == -2 ? 0 : STATUS_FAILED;
     if (first + 1 != argc)
         return fail("run: exactly one container id is needed: runsc run [--bundle DIR] ID");
-    if (!valid_id(argv[first]))
+    if (!state_valid_id(argv[first]))
         return fail("run: invalid container id \"%s\"", argv[first]);
     if (!realpath(bundle_dir, dir))
         return fail("run: no such bundle directory: %s", bundle_dir);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Hooks of config.json: programs of the host that run at points of a container's life.
+ */
+#pragma once
+
+#include "oci/state.h"
+
+/*
+ * Run the hooks of one kind ("prestart", "createRuntime", ...) in order, the state of the container
+ * on their standard input. in_container: in the network, ipc and uts namespaces of the sandbox.
+ * Stops at the first that fails: STATUS_FAILED after a message. No hooks: 0.
+ */
+int hooks_run(const struct state *s, enum status st, const char *kind, bool in_container);
+
+/* The same, but what fails is only logged and the rest runs (poststart, poststop). */
+void hooks_run_all(const struct state *s, enum status st, const char *kind);
+
+/* Check the form of `hooks`; 0, or STATUS_FAILED after a message that names the field. */
+int hooks_check(struct json_object *hooks);
