@@ -289,7 +289,8 @@ int launch(struct launch *l)
     status = start_gofer(l, c->log_fd, &s.gofer, &gofer_sock);
     if (status)
         return status;
-    c->process.console = c->stdio[0] >= 0 && c->stdio[1] >= 0 && isatty(c->stdio[0]) && isatty(c->stdio[1]);
+    c->process.console =
+        c->stdio[0] >= 0 && c->stdio[1] >= 0 && isatty(c->stdio[0]) && isatty(c->stdio[1]);
     s.signals = catch_signals(&old);
     if (s.signals < 0)
         return fail("cannot watch signals: %s", strerror(errno));
