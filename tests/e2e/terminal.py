@@ -82,12 +82,13 @@ def main():
     t.run("stty size")
     t.expect("24 80")
     t.resize(33, 101)
-    time.sleep(0.3)
+    time.sleep(1)
     t.run("stty size")
     t.expect("33 101")
 
     # line editing in the terminal driver, not in bash
     t.run("cat")
+    time.sleep(0.5)  # until bash has given the terminal back from its own mode
     t.send("abX\x7fc\n")
     t.expect("\nabc\r?\n")
     t.send("\x04")
