@@ -21,8 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 #include "gofer/gofer.h"
+#include "oci/control.h"
 #include "oci/oci.h"
-#include "vmm/abi/hostcall.h"
 
 #define MEMORY_MIN 8 /* MiB: the Sentry itself and a small program */
 
@@ -159,12 +159,17 @@ static int start_sandbox(struct launch *l, int gofer_sock, struct session *s)
 
 /* ---- while it runs ---- */
 
-static void tell(const struct session *s, uint32_t kind, uint64_t a)
+static void tell(const struct session *s, uint32_t kind, int64_t a, int64_t b)
 {
-    struct sandbox_control m = {.kind = kind, .a = a};
+    const struct control_message m = {.kind = kind, .a = a, .b = b};
 
     /* The sandbox may have ended in between: then its status is all that matters. */
-    (void)!send(s->control, &m, sizeof(m), MSG_NOSIGNAL);
+    (void)!control_send(s->control, &m, NULL, NULL, 0);
+}
+
+static void pass_on(const struct session *s, int sig)
+{
+    tell(s, CONTROL_SIGNAL, CONTROL_PID_FOREGROUND, sig);
 }
 
 static void tell_window_size(const struct session *s)
@@ -172,18 +177,18 @@ static void tell_window_size(const struct session *s)
     struct winsize w;
 
     if (s->tty >= 0 && !ioctl(s->tty, TIOCGWINSZ, &w))
-        tell(s, HOST_EVENT_WINSZ, (uint64_t)w.ws_row << 16 | w.ws_col);
+        tell(s, CONTROL_WINDOW, 0, (int64_t)w.ws_row << 16 | w.ws_col);
 }
 
 /* Stop like any other command of the caller's shell, the application with us. */
 static void stop(struct session *s, int sig)
 {
-    tell(s, HOST_EVENT_SIGNAL, (uint64_t)sig);
+    pass_on(s, sig);
     terminal_restore();
     raise(SIGSTOP);
     if (s->tty >= 0)
         terminal_raw(s->tty);
-    tell(s, HOST_EVENT_SIGNAL, SIGCONT);
+    pass_on(s, SIGCONT);
 }
 
 static void handle_signal(struct session *s, const struct signalfd_siginfo *si)
@@ -201,7 +206,7 @@ static void handle_signal(struct session *s, const struct signalfd_siginfo *si)
         stop(s, (int)si->ssi_signo);
         break;
     default:
-        tell(s, HOST_EVENT_SIGNAL, si->ssi_signo);
+        pass_on(s, (int)si->ssi_signo);
     }
 }
 
@@ -225,20 +230,36 @@ static int catch_signals(sigset_t *old)
     return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-/* Has the sandbox told that the container ended? Its status goes to *status. */
+/* Take what the sandbox says. True when it is the container's end: its status goes to *status. */
 static bool told_the_end(struct session *s, int *status)
 {
-    struct sandbox_control m;
-    ssize_t n = recv(s->control, &m, sizeof(m), MSG_DONTWAIT);
+    struct control_message m;
+    char text[1024];
+    int err = control_receive(s->control, &m, text, sizeof(text) - 1);
 
-    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
-        close(s->control); /* it died without a word: waitpid() knows how */
-        s->control = -1;
-    }
-    if (n != (ssize_t)sizeof(m) || m.kind != SANDBOX_ENDED)
+    if (err == -EBADMSG)
         return false;
-    *status = (int)(m.a & 0xff);
+    if (err) { /* it died without a word: waitpid() knows how */
+        close(s->control);
+        s->control = -1;
+        return false;
+    }
+    if (m.kind == CONTROL_CREATED && m.a) {
+        control_printable(text);
+        terminal_restore();
+        fail("%s", text);
+    }
+    if (m.kind != CONTROL_ENDED)
+        return false;
+    *status = WIFSIGNALED((int)m.a) ? 128 + WTERMSIG((int)m.a) : WEXITSTATUS((int)m.a);
     return true;
+}
+
+static bool readable(int fd)
+{
+    struct pollfd p = {fd, POLLIN, 0};
+
+    return fd >= 0 && poll(&p, 1, 0) > 0;
 }
 
 /*
@@ -249,14 +270,16 @@ static bool told_the_end(struct session *s, int *status)
 static int wait_sandbox(struct session *s)
 {
     struct signalfd_siginfo si;
-    int status;
+    int status, told;
 
     for (;;) {
         struct pollfd p[2] = {{s->signals, POLLIN, 0}, {s->control, POLLIN, 0}};
         pid_t pid = waitpid(s->sandbox, &status, WNOHANG);
 
-        if (s->control >= 0 && told_the_end(s, &status))
-            return status;
+        while (readable(s->control)) /* its last words come before its end */
+            if (told_the_end(s, &told))
+                return told;
+        p[1].fd = s->control;
         if (pid == s->sandbox && WIFEXITED(status))
             return WEXITSTATUS(status);
         if (pid == s->sandbox) { /* no application can cause that: say so */

@@ -13,6 +13,7 @@
 #include <linux/sched.h>
 #include <grp.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -20,6 +21,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,9 +49,11 @@ static const struct seccomp_rule rules[] = {
     {__NR_pread64, SECCOMP_ANY, 0, 0, ALL, "HC_PREAD"},
     {__NR_pwrite64, SECCOMP_ANY, 0, 0, ALL, "HC_PWRITE"},
     {__NR_sendmsg, SECCOMP_ANY, 0, 0, ALL, "HC_GOFER"},
-    {__NR_recvmsg, SECCOMP_ANY, 0, 0, ALL, "HC_GOFER"},
-    {__NR_sendto, SECCOMP_ANY, 0, 0, ALL, "HC_WRITE on a socket"},
-    {__NR_recvfrom, SECCOMP_ANY, 0, 0, ALL, "HC_READ on a socket, control socket"},
+    {__NR_recvmsg, SECCOMP_ANY, 0, 0, ALL, "HC_GOFER, HC_CONTROL_RECV"},
+    {__NR_sendto, SECCOMP_ANY, 0, 0, ALL, "HC_WRITE on a socket, HC_CONTROL_SEND"},
+    {__NR_recvfrom, SECCOMP_ANY, 0, 0, ALL, "HC_READ on a socket"},
+    {__NR_accept4, SECCOMP_ANY, 0, 0, ALL, "control socket: a connection"},
+    {__NR_getsockopt, SECCOMP_ARG_EQ, 2, SO_PEERCRED, ALL, "control socket: whose connection"},
     {__NR_poll, SECCOMP_ANY, 0, 0, ALL, "HC_POLL_NOW"},
     {__NR_epoll_wait, SECCOMP_ANY, 0, 0, ALL, "HC_EVENT_WAIT"},
     {__NR_epoll_ctl, SECCOMP_ANY, 0, 0, ALL, "HC_POLL_ADD, HC_POLL_DEL"},
@@ -172,35 +176,70 @@ static void become_nobody(void)
     prctl(PR_SET_PDEATHSIG, death_signal); /* a new identity clears it */
 }
 
-/* 0, or -errno when this host gives us none. *root: we still have root's identity on the host. */
-static int enter_namespaces(enum sandbox_network network, bool *root)
-{
-    const int spaces =
-        CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | (network == NETWORK_HOST ? 0 : CLONE_NEWNET);
+static bool have_namespaces; /* a mount namespace of our own, in which the root can be changed */
 
-    *root = geteuid() == 0;
-    if (*root && unshare(spaces) == 0)
+/* In a new user namespace we are the only user that exists; peers are known by their number then.
+ */
+static void map_user(uid_t uid)
+{
+    char line[64];
+    int fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
+    int n = snprintf(line, sizeof(line), "%u %u 1\n", uid, uid);
+
+    if (fd < 0 || write(fd, line, (size_t)n) != n)
+        log_line(LOG_INFO, "confine: no user map (errno %d)", errno);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* Join a namespace that cfg names by descriptor, or add its bit to what is to be made new. */
+static int choose_namespace(int fd, int type, int *fresh)
+{
+    int r = 0;
+
+    if (fd == NAMESPACE_NEW)
+        *fresh |= type;
+    if (fd < 0)
         return 0;
-    if (unshare(spaces | CLONE_NEWUSER) != 0)
-        return -errno;
-    *root = false;
+    if (setns(fd, type) != 0)
+        r = -errno;
+    close(fd);
+    return r;
+}
+
+int confine_namespaces(const struct sandbox_namespaces *ns)
+{
+    const uid_t uid = geteuid();
+    int fresh = CLONE_NEWNS, r;
+
+    r = choose_namespace(ns->net, CLONE_NEWNET, &fresh);
+    if (!r)
+        r = choose_namespace(ns->ipc, CLONE_NEWIPC, &fresh);
+    if (!r)
+        r = choose_namespace(ns->uts, CLONE_NEWUTS, &fresh);
+    if (r)
+        return r;
+    have_namespaces = true;
+    if (uid == 0 && unshare(fresh) == 0)
+        return 0;
+    if (unshare(fresh | CLONE_NEWUSER) == 0) {
+        map_user(uid);
+        return 0;
+    }
+    have_namespaces = false;
+    log_line(LOG_WARN, "confine: no namespaces for us on this host (errno %d)", errno);
     return 0;
 }
 
-int confine_process(enum platform p, enum sandbox_network network)
+int confine_process(enum platform p)
 {
-    bool root;
     int r;
 
     set_limits();
-    r = enter_namespaces(network, &root);
-    if (r == 0)
-        r = empty_root();
-    else
-        log_line(LOG_WARN, "confine: no namespaces for us on this host (errno %d)", -r);
+    r = have_namespaces ? empty_root() : 0;
     if (r && r != -EPERM && r != -EACCES && r != -ENOSPC && r != -EINVAL)
         return r;
-    if (root)
+    if (geteuid() == 0)
         become_nobody();
     r = drop_capabilities();
     if (r)

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <x86intrin.h>
@@ -212,7 +213,8 @@ int ring_start(struct ring *r, int doorbell, int completion, bool spin)
     return err;
 }
 
-void ring_log_counters(void)
+void ring_counters(char *buf, size_t size)
 {
-    log_line(LOG_INFO, "ring: calls=%lu doorbells=%lu workers=%u", submissions, doorbells, workers);
+    snprintf(buf, size, "ring: calls=%lu doorbells=%lu workers=%u", submissions, doorbells,
+             workers);
 }

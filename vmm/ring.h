@@ -15,5 +15,5 @@
  */
 int ring_start(struct ring *ring, int doorbell, int completion, bool spin);
 
-/* Doorbells, submissions, workers: into the log at LOG_INFO. */
-void ring_log_counters(void);
+/* Doorbells, submissions, workers, as text. */
+void ring_counters(char *buf, size_t size);

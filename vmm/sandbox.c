@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -24,6 +24,7 @@
 #include "vmm/clock.h"
 #include "vmm/confine.h"
 #include "vmm/fdt.h"
+#include "vmm/hostcall/event.h"
 #include "vmm/hostcall/fd.h"
 #include "vmm/hostcall/hostcall.h"
 #include "vmm/kvm.h"
@@ -38,7 +39,6 @@
 
 static struct kvm kvm;
 static struct image image;
-static int control_fd = -1;
 
 static void check(int r, const char *what)
 {
@@ -46,18 +46,30 @@ static void check(int r, const char *what)
         log_die(START_FAILED, "cannot start the sandbox: %s: %s", what, strerror(-r));
 }
 
+/* Lines of what the machine has counted. */
+static void counters(char *buf, size_t size)
+{
+    void (*const parts[])(char *, size_t) = {vcpu_exits, hostcall_counters, ring_counters};
+    size_t at = 0;
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && at + 2 < size; i++) {
+        parts[i](buf + at, size - at - 1);
+        at += strlen(buf + at);
+        buf[at++] = '\n';
+        buf[at] = 0;
+    }
+}
+
 static void end(int status)
 {
-    struct sandbox_control m = {.kind = SANDBOX_ENDED, .a = (uint64_t)status};
+    char text[4096], *line, *rest = text;
 
     if (log_enabled(LOG_INFO)) {
-        vcpu_log_exits();
-        hostcall_log_counters();
-        ring_log_counters();
+        counters(text, sizeof(text));
+        while ((line = strsep(&rest, "\n")) && *line)
+            log_line(LOG_INFO, "%s", line);
         log_line(LOG_INFO, "end of the sandbox, status %d", status);
     }
-    if (control_fd >= 0)
-        send(control_fd, &m, sizeof(m), MSG_NOSIGNAL | MSG_DONTWAIT);
     _exit(status);
 }
 
@@ -77,6 +89,11 @@ static void close_others(const struct sandbox_config *cfg)
     for (int i = 0; i < 3; i++)
         keep[n++] = cfg->stdio[i];
     keep[n++] = cfg->control_fd;
+    keep[n++] = cfg->control_listen_fd;
+    keep[n++] = cfg->sync_fd;
+    keep[n++] = cfg->namespaces.net;
+    keep[n++] = cfg->namespaces.ipc;
+    keep[n++] = cfg->namespaces.uts;
     keep[n++] = cfg->log_fd;
     keep[n++] = cfg->kvm_fd;
     if (cfg->ngofers > (size_t)(KEEP_MAX - n))
@@ -93,11 +110,7 @@ static void close_others(const struct sandbox_config *cfg)
     syscall(SYS_close_range, next, ~0U, 0);
 }
 
-/*
- * A pipe or terminal that we share with the caller: open it once more, so that O_NONBLOCK is ours
- * alone. Falls back to the shared descriptor, which hostcall/io.c treats with more care.
- */
-static int own_description(int fd)
+int descriptor_own(int fd)
 {
     char path[32];
     struct stat st;
@@ -124,10 +137,46 @@ static void install_stdio(const struct sandbox_config *cfg, u32 index[3])
         index[i] = ~0U;
         if (cfg->stdio[i] < 0 || fcntl(cfg->stdio[i], F_GETFD) < 0)
             continue;
-        r = hfile_install(own_description(cfg->stdio[i]));
+        r = hfile_install(descriptor_own(cfg->stdio[i]));
         check(r, "standard input and output");
         index[i] = (u32)r;
     }
+}
+
+/*
+ * Follow the window size of the container's terminal: it sends SIGWINCH to the session that it
+ * controls. Its end is seen as the end of its input; the signal for it would only kill us.
+ */
+static void own_terminal(const struct sandbox_config *cfg)
+{
+    if (!cfg->own_terminal)
+        return;
+    signal(SIGHUP, SIG_IGN);
+    if (setsid() < 0 || ioctl(cfg->stdio[0], TIOCSCTTY, 0))
+        log_line(LOG_WARN, "the terminal has another session (errno %d): its size is not followed",
+                 errno);
+}
+
+/* Our namespaces stand: the launcher runs the hooks that need them, then lets us go on. */
+static void wait_for_hooks(const struct sandbox_config *cfg)
+{
+    char byte;
+    ssize_t n;
+
+    if (cfg->sync_fd < 0)
+        return;
+    do {
+        n = read(cfg->sync_fd, &byte, 1);
+    } while (n < 0 && errno == EINTR);
+    if (n != 1)
+        _exit(START_FAILED); /* the launcher has said why, or has died */
+    close(cfg->sync_fd);
+}
+
+static void tell_namespaces_stand(const struct sandbox_config *cfg)
+{
+    if (cfg->sync_fd >= 0 && write(cfg->sync_fd, "", 1) != 1)
+        _exit(START_FAILED);
 }
 
 /* ---- the machine ---- */
@@ -200,10 +249,15 @@ void sandbox_run(const struct sandbox_config *cfg)
     signal(SIGPIPE, SIG_IGN);
     mallopt(M_ARENA_MAX, 1); /* threads hardly allocate; an arena each would cost memory */
     close_others(cfg);
-    control_fd = cfg->control_fd;
+    check(confine_namespaces(&cfg->namespaces), "namespaces");
+    own_terminal(cfg);
+    tell_namespaces_stand(cfg);
     hostcall_ops.exit = end;
     hostcall_ops.symbol = image_symbol;
-    check(hostcall_init(cfg->control_fd), "events");
+    hostcall_ops.counters = counters;
+    check(hostcall_init(cfg->control_fd, cfg->control_listen_fd), "events");
+    if (cfg->own_terminal)
+        check(event_watch_window_size(), "window size");
     check(hostcall_set_gofers(cfg->gofer_fds, cfg->ngofers), "gofer connections");
     install_stdio(cfg, m.stdio);
     if (cfg->platform == PLATFORM_KVM)
@@ -214,7 +268,8 @@ void sandbox_run(const struct sandbox_config *cfg)
              (unsigned long long)(m.ram_size >> 20), (unsigned long long)m.tsc_khz);
     if (cfg->network == NETWORK_SANDBOX)
         log_line(LOG_INFO, "network: no stack of the sandbox's own yet; loopback only");
-    check(confine_process(cfg->platform, cfg->network), "confinement");
+    wait_for_hooks(cfg);
+    check(confine_process(cfg->platform), "confinement");
     if (cfg->platform != PLATFORM_KVM)
         check(sentry_hosted_zygote(), "stub processes"); /* they have a filter of their own */
     check(confine_syscalls(cfg->platform, cfg->network), "system call filter");

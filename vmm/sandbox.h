@@ -114,20 +114,13 @@ struct sandbox_config {
     int debug;         /* 0 warnings, 1 info, 2 debug */
 };
 
-/* Message from the CLI over control_fd. */
-struct sandbox_control {
-    uint32_t kind; /* enum host_event_kind: HOST_EVENT_SIGNAL, _WINSZ or _COMMAND */
-    uint32_t pad;
-    uint64_t a, b;
-};
-/* The same to the CLI: the container has ended with status `a`. */
-#define SANDBOX_ENDED 0x100
-
 /*
  * Confine this process (namespaces, empty root, no capabilities, seccomp), start the machine, run
  * the container's first process to its end. Never returns: the process ends with the exit status
  * that a shell would show (signal: 128 + n). A failure before the guest runs is reported on the log
- * and on stderr, exit status 128.
+ * and on stderr, exit status 128. The end of the first process is told before by CONTROL_ENDED: the
+ * process itself may take some milliseconds more to go, because the kernel takes a virtual machine
+ * apart slowly.
  */
 _Noreturn void sandbox_run(const struct sandbox_config *cfg);
 
@@ -142,3 +135,10 @@ int platform_choose(enum platform want, enum platform *chosen, int *kvm_fd, char
 /* Nanoseconds per SYSCALL/SYSRET round trip of the bare probe guest, or -errno. For scripts/bench.
  */
 long platform_probe_benchmark(void);
+
+/*
+ * A pipe or terminal that is shared with others: open it once more, so that O_NONBLOCK is ours
+ * alone. Returns the new descriptor (fd is closed, unless it is 0, 1 or 2), or fd itself where that
+ * is impossible. For descriptors that a sandbox is given.
+ */
+int descriptor_own(int fd);

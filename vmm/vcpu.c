@@ -325,15 +325,13 @@ int vcpu_start(unsigned cpu)
     return -r;
 }
 
-void vcpu_log_exits(void)
+void vcpu_exits(char *buf, size_t size)
 {
     unsigned long sum[REASONS] = {0}, user = 0;
     struct stats st = {0};
     char line[512];
     size_t at = 0;
 
-    if (!log_enabled(LOG_INFO))
-        return;
     for (unsigned i = 0; i < nvcpus; i++) {
         for (unsigned r = 0; r < REASONS; r++) {
             sum[r] += vcpus[i].exits[r];
@@ -347,7 +345,7 @@ void vcpu_log_exits(void)
             at += (size_t)snprintf(line + at, sizeof(line) - at, " %s=%lu",
                                    reason_names[r] ? reason_names[r] : "other", sum[r]);
     /* total counts what the host kernel handled by itself too, where the kernel tells */
-    log_line(LOG_INFO, "exits: total=%lu userspace=%lu halt=%lu irq=%lu%s",
+    snprintf(buf, size, "exits: total=%lu userspace=%lu halt=%lu irq=%lu%s",
              st.exits ? (unsigned long)st.exits : user, user, (unsigned long)st.halt_exits,
              (unsigned long)st.irq_exits, line);
 }

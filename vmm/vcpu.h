@@ -18,5 +18,5 @@ _Noreturn void vcpu_run_boot(void);
 /* Start a further CPU on a thread of its own: 0, -EINVAL (no such CPU), -EBUSY (runs already). */
 int vcpu_start(unsigned cpu);
 
-/* Exits by reason, all CPUs, into the log at LOG_INFO. */
-void vcpu_log_exits(void);
+/* Exits by reason, all CPUs, as text. */
+void vcpu_exits(char *buf, size_t size);

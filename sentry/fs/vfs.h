@@ -476,5 +476,3 @@ void fs_context_put(struct fs_context *fs);
 /* Build the mount tree of the container from the boot information; sets root_mount. fs/init.c */
 int vfs_init(void);
 struct fs_context *fs_context_initial(void);
-/* Descriptors 0-2 of the first process. */
-int stdio_init(struct files *files);

@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 #include "sentry/fs/tty/tty.h"
 #include "sentry/fs/vfs.h"
+#include "sentry/kernel/container.h"
 #include "sentry/kernel/internal.h"
 #include "sentry/mm/mm.h"
 #include "sentry/syscall/syscall.h"
@@ -282,6 +283,8 @@ static int publish(struct task *t, const struct clone_params *params)
         }
         task_get(t); /* the tree's */
         pid_publish(t->tid, t);
+        if (unlikely(container_paused()))
+            t->work |= WORK_PAUSE;
     }
     spin_unlock(&tasklist_lock);
     return too_late ? -ERESTARTNOINTR : 0;
@@ -331,11 +334,13 @@ long task_clone(const struct clone_params *p)
 
     if (err)
         return err;
-    if (too_many_tasks())
+    if (too_many_tasks() || container_charge())
         return -EAGAIN;
     tid = pid_reserve();
-    if (tid < 0)
+    if (tid < 0) {
+        container_uncharge();
         return tid;
+    }
     t = build_child(p, &err);
     if (!t)
         goto no_task;
@@ -379,6 +384,7 @@ no_thread:
     task_discard(t);
 no_task:
     unreserve(tid);
+    container_uncharge();
     return err;
 }
 

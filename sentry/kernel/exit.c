@@ -5,6 +5,8 @@
  */
 #include "sentry/fs/tty/tty.h"
 #include "sentry/fs/vfs.h"
+#include "sentry/kernel/container.h"
+#include "sentry/kernel/control.h"
 #include "sentry/kernel/internal.h"
 #include "sentry/mm/mm.h"
 #include "sentry/syscall/syscall.h"
@@ -23,6 +25,7 @@ static void unlink_task(struct task *t)
     signal_discard_locked(&t->pending, ~0ull);
     sighand_unlock(s);
     pid_withdraw(t->tid);
+    container_uncharge();
     t->state = TASK_DEAD;
 }
 
@@ -31,6 +34,7 @@ void process_release(struct process *p)
     struct task *leader = p->leader;
 
     unlink_task(leader);
+    container_account(p->utime_dead, p->stime_dead);
     p->leader = NULL;
     list_del(&p->all_link);
     list_del(&p->sibling);
@@ -166,6 +170,8 @@ static _Noreturn void end_sandbox(int status)
     while (others_alive() && machine_clock_mono() < deadline)
         machine_park(machine_clock_mono() + NSEC_PER_SEC / 1000);
     log_info("the first process ended with status %x", status);
+    container_stopped();
+    control_ended(status);
     machine_exit(status & 0x7f ? 128 + (status & 0x7f) : status >> 8 & 0xff);
 }
 
@@ -246,7 +252,8 @@ static void process_died(struct process *p)
 static void exit_notify(struct task *t)
 {
     struct process *p = t->process;
-    bool leader = p->leader == t;
+    bool leader = p->leader == t, died;
+    int pid = p->pid, status = 0;
     struct sighand *s;
 
     spin_lock(&tasklist_lock);
@@ -259,9 +266,14 @@ static void exit_notify(struct task *t)
     if (p->exec_task && p->nthreads == 1)
         machine_unpark(p->exec_task);
     sighand_unlock(s);
-    if (!p->nthreads)
-        process_died(p);
+    died = !p->nthreads;
+    if (died) {
+        status = process_status(p);
+        process_died(p); /* p may be gone now, but for our reference */
+    }
     spin_unlock(&tasklist_lock);
+    if (died)
+        control_process_ended(pid, status);
     if (!leader)
         task_put(t); /* the tree's reference */
 }

@@ -4,6 +4,7 @@
  * CPU time is accounted at the borders.
  */
 #include "sentry/fs/gofer.h"
+#include "sentry/kernel/container.h"
 #include "sentry/kernel/internal.h"
 #include "sentry/mm/mm.h"
 #include "sentry/syscall/syscall.h"
@@ -174,6 +175,8 @@ static void do_work(struct task *t)
 {
     u32 work = __atomic_load_n(&t->work, __ATOMIC_ACQUIRE);
 
+    if (unlikely(work & WORK_PAUSE))
+        container_pause_here();
     if (work & WORK_CPU_TIMER) {
         __atomic_and_fetch(&t->work, ~WORK_CPU_TIMER, __ATOMIC_ACQ_REL);
         cpu_timers_check();

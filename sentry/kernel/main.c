@@ -5,7 +5,8 @@
 #include "sentry/fs/host/host.h"
 #include "sentry/fs/vfs.h"
 #include "sentry/kernel/kernel.h"
-#include "sentry/kernel/task.h"
+#include "sentry/kernel/control.h"
+#include "sentry/kernel/start.h"
 #include "sentry/mm/mm.h"
 
 /* The host ends us with this status when the sandbox could not even start (as runc does). */
@@ -20,6 +21,7 @@ void sentry_main(void)
     err = vfs_init();
     if (err) {
         log_warn("cannot build the container's mount tree: error %d", -err);
+        control_created(err, "the mounts of the container cannot be made");
         machine_exit(STATUS_START_FAILED);
     }
     host_events_start();

@@ -1,149 +1,122 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The container's first process: made by hand from the boot information, then an exec.
+ * Processes made by hand, from a description of what they are to be; then an exec.
  */
+#include "sentry/kernel/start.h"
+#include "sentry/fs/host/host.h"
 #include "sentry/fs/vfs.h"
+#include "sentry/kernel/container.h"
+#include "sentry/kernel/control.h"
 #include "sentry/kernel/internal.h"
-#include "sentry/kernel/kernel.h"
+#include "sentry/kernel/program.h"
 #include "sentry/mm/mm.h"
+#include "sentry/syscall/strace.h"
+#include "vmm/abi/control.h"
 
 /* As a shell reports a command that it cannot start. */
 #define STATUS_NOT_FOUND      127
 #define STATUS_NOT_EXECUTABLE 126
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define WHY_MAX 512
 
 void kernel_init(void)
 {
     time_init();
     futex_init();
     uts_init();
+    container_init();
+    strace_enabled = boot.strace;
 }
 
-/* NUL-separated list to a NULL-terminated array of copies; NULL when out of memory. */
-static char **list_to_array(const char *list, size_t len, int *count)
-{
-    char **array, *copy;
-    int n = 0, i = 0;
+/* ---- failing ---- */
 
-    for (size_t at = 0; at < len; at++)
-        n += !list[at];
-    array = kzalloc((n + 1u) * sizeof(*array));
-    copy = kmalloc(len + 1);
-    if (!array || !copy)
-        return NULL;
-    memcpy(copy, list, len);
-    for (size_t at = 0; at < len && i < n; at += strlen(copy + at) + 1)
-        array[i++] = copy + at;
-    *count = n;
-    return array;
+static int failure_status(int err)
+{
+    return err == -ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
 }
 
-static const char *search_path(char **envp)
+/* Tell whoever reads the process' own standard error. */
+static void complain(const char *path, int err)
 {
-    for (; *envp; envp++) {
-        if (!strncmp(*envp, "PATH=", 5))
-            return *envp + 5;
-    }
-    return DEFAULT_PATH;
-}
-
-/* Try each directory of PATH, as execvp(3). */
-static int exec_in_path(struct exec_args *a, const char *name)
-{
-    const char *dir = search_path(a->envp);
-    int ret = -ENOENT;
-
-    while (*dir) {
-        size_t len = 0;
-        int err;
-
-        while (dir[len] && dir[len] != ':')
-            len++;
-        if (len + strlen(name) + 2 <= PATH_MAX) {
-            snprintf_(a->path, PATH_MAX, "%.*s%s%s", (int)len, dir, len ? "/" : "", name);
-            err = task_exec(a);
-            if (!err)
-                return 0;
-            if (err == -EACCES)
-                ret = err;
-            else if (err != -ENOENT && err != -ENOTDIR)
-                return err;
-        }
-        dir += len;
-        if (*dir)
-            dir++;
-    }
-    return ret;
-}
-
-/* Tell who started the sandbox, on the process' own standard error. */
-static _Noreturn void give_up(const char *what, const char *name, int err)
-{
-    char line[256];
+    char line[WHY_MAX];
     struct vfs_file *f = fd_get(2);
-    int n = snprintf_(line, sizeof(line), "runsc: %s %s: %s\n", what, name,
-                      err == -ENOENT    ? "no such file or directory"
-                      : err == -EACCES  ? "permission denied"
-                      : err == -ENOEXEC ? "exec format error"
-                      : err == -ENOMEM  ? "out of memory"
-                                        : "cannot be started");
+    int n = snprintf_(line, sizeof(line), "exec %s: %s\n", path, error_text(err));
     struct uio u;
 
-    log_warn("%s %s: error %d", what, name, -err);
-    if (f) {
-        uio_kernel(&u, line, (u64)MIN(n, (int)sizeof(line) - 1));
-        if (file_write(f, &u, NULL) < 0)
-            log_info("standard error cannot be written");
-        file_put(f);
+    log_info("exec %s: error %d", path, -err);
+    if (!f)
+        return;
+    uio_kernel(&u, line, (u64)MIN(n, (int)sizeof(line) - 1));
+    if (file_write(f, &u, NULL) < 0)
+        log_info("standard error cannot be written");
+    file_put(f);
+}
+
+/* current cannot become what it was to be: say why, and end. */
+static _Noreturn void give_up(struct control_exec *x, int err, const char *why)
+{
+    log_info("%s", why);
+    if (!x) {
+        control_created(err, why);
+        machine_exit(failure_status(err));
     }
-    machine_exit(err == -ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
+    control_exec_done(x, err, why);
+    process_exit(failure_status(err) << 8);
 }
 
-static void enter_cwd(void)
-{
-    struct fs_context *fs = current->fs;
-    const char *cwd = boot.process.cwd && *boot.process.cwd ? boot.process.cwd : "/";
-    struct path p, old;
-    int err = path_lookup(AT_FDCWD, cwd, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
+/* ---- the new process' own part ---- */
 
-    if (err)
-        give_up("working directory", cwd, err);
-    spin_lock(&fs->lock);
-    old = fs->cwd;
-    fs->cwd = p;
-    spin_unlock(&fs->lock);
-    path_put(&old);
+static int set_up_stdio(struct start *s)
+{
+    struct tty *console;
+    int err = stdio_init(&s->info, !s->exec, &console);
+
+    if (err || !console)
+        return err;
+    if (s->exec)
+        control_exec_console(s->exec, console);
+    else
+        control_set_console(console);
+    return 0;
 }
 
-static void first_entry(struct task *t)
+static void process_entry(struct task *t)
 {
-    struct exec_args a = {.dirfd = AT_FDCWD};
-    int err = stdio_init(t->files);
-    const char *name;
+    struct start *s = t->kthread_arg;
+    struct control_exec *x = s->exec;
+    struct exec_args a;
+    char *why = kmalloc(WHY_MAX);
+    int err = why ? set_up_stdio(s) : -ENOMEM;
 
+    t->acct_stamp = machine_clock_mono();
     if (err)
-        give_up("standard input and output", "", err);
-    enter_cwd();
-    a.argv = list_to_array(boot.process.argv, boot.process.argv_len, &a.argc);
-    a.envp = list_to_array(boot.process.envp, boot.process.envp_len, &a.envc);
-    a.path = kmalloc(PATH_MAX);
-    if (!a.argv || !a.envp || !a.path)
-        give_up("start", "", -ENOMEM);
-    name = a.argc ? a.argv[0] : "";
-    if (!*name || strlen(name) >= PATH_MAX)
-        give_up("exec", name, -ENOENT);
-    snprintf_(a.path, PATH_MAX, "%s", name);
-    err = strchr(name, '/') ? task_exec(&a) : exec_in_path(&a, name);
+        give_up(x, err, "standard input and output cannot be set up");
+    err = program_prepare(&s->info, &a, why, WHY_MAX);
     if (err)
-        give_up("exec", name, err);
-    kfree(a.path);
-    kfree(a.argc ? a.argv[0] : NULL);
-    kfree(a.argv);
-    kfree(a.envc ? a.envp[0] : NULL);
-    kfree(a.envp);
+        give_up(x, err, why);
+    kfree(why);
+    start_free(s);
+    if (!x) {
+        control_created(0, NULL);
+        if (!container_wait_start())
+            process_exit(SIGKILL);
+    }
+    err = task_exec(&a);
+    if (err && x) {
+        control_exec_done(x, err, error_text(err));
+        process_exit(failure_status(err) << 8);
+    }
+    if (err) {
+        complain(a.path, err);
+        process_exit(failure_status(err) << 8);
+    }
+    if (x)
+        control_exec_done(x, 0, NULL);
+    program_free(&a);
     task_loop();
 }
+
+/* ---- making it ---- */
 
 /* Credentials as the process is described; NULL: no memory. */
 static struct cred *info_cred(const struct process_info *info)
@@ -169,7 +142,7 @@ static struct cred *info_cred(const struct process_info *info)
     return c;
 }
 
-static struct process *boot_process(struct task *t)
+static struct process *info_process(struct task *t, const struct process_info *info)
 {
     struct process *p = process_alloc();
 
@@ -179,46 +152,143 @@ static struct process *boot_process(struct task *t)
     ref_get(&p->sighand->refs);
     p->leader = t;
     p->nthreads = p->nalive = 1;
+    p->oom_score_adj = info->oom_score_adj;
     for (int i = 0; i < RLIM_NLIMITS; i++) {
-        p->rlimits[i].cur = boot.process.rlimits[i][0];
-        p->rlimits[i].max = boot.process.rlimits[i][1];
+        p->rlimits[i].cur = info->rlimits[i][0];
+        p->rlimits[i].max = info->rlimits[i][1];
     }
     return p;
 }
 
-void start_first_process(void)
+/* A task with all that a process has, and no number yet; NULL: no memory. */
+static struct task *build_task(const struct process_info *info)
 {
     struct task *t = task_alloc();
     struct process *p;
-    int pid = pid_reserve();
 
-    if (!t || pid != 1)
-        panic("cannot make the first process");
-    t->cred = info_cred(&boot.process);
+    if (!t)
+        return NULL;
+    t->cred = info_cred(info);
     t->sighand = sighand_new(NULL);
     t->files = files_new();
     t->fs = fs_context_initial();
-    p = t->sighand ? boot_process(t) : NULL;
-    if (!t->cred || !t->files || !t->fs || !p)
-        panic("no memory for the first process");
+    p = t->sighand ? info_process(t, info) : NULL;
     t->process = p;
-    ref_get(&p->refs);
-    t->tid = p->pid = pid;
+    if (!t->cred || !t->files || !t->fs || !p) {
+        task_discard(t);
+        return NULL;
+    }
     t->exit_signal = SIGCHLD;
-    t->no_new_privs = boot.process.no_new_privs;
-    t->fs->umask = boot.process.umask;
+    t->no_new_privs = info->no_new_privs;
+    t->fs->umask = info->umask;
     t->timer_slack = t->default_timer_slack = 50000;
     snprintf_(t->comm, sizeof(t->comm), "init");
-    if (machine_thread_create(t, first_entry))
-        panic("no thread for the first process");
+    return t;
+}
+
+/* In a session of its own, child of nobody: as a process that was born outside of the container. */
+static void publish(struct task *t, int pid)
+{
+    struct process *p = t->process;
+
     spin_lock(&tasklist_lock);
-    task_get(t);
+    t->tid = p->pid = pid;
+    task_get(t); /* the tree's */
+    ref_get(&p->refs);
     list_add_tail(&p->threads, &t->thread_link);
     list_add_tail(&all_processes, &p->all_link);
     process_set_group(p, pid);
     process_set_session(p, pid);
     pid_publish(pid, t);
-    init_process = p;
+    if (!init_process)
+        init_process = p;
+    if (container_paused())
+        t->work |= WORK_PAUSE;
     spin_unlock(&tasklist_lock);
+}
+
+int start_process(struct start *s)
+{
+    struct task *t = build_task(&s->info);
+    int pid, err;
+
+    if (!t)
+        return -ENOMEM;
+    t->kthread_arg = s;
+    pid = pid_reserve();
+    err = pid < 0 ? pid : machine_thread_create(t, process_entry);
+    if (err) {
+        spin_lock(&tasklist_lock);
+        if (pid > 0)
+            pid_unreserve(pid);
+        spin_unlock(&tasklist_lock);
+        task_discard(t);
+        return err;
+    }
+    container_charge_always();
+    publish(t, pid);
     machine_thread_start(t);
+    return pid;
+}
+
+/* ---- descriptions ---- */
+
+/* Descriptors of a message in place of their indexes in it; each may be used once. */
+static int place_descriptors(struct process_info *info, const u32 fds[3])
+{
+    u32 used = 0;
+
+    for (int i = 0; i < 3; i++) {
+        u32 n = info->stdio[i];
+
+        if (n == ~0u)
+            continue;
+        if (n >= CONTROL_FDS || (used & 1u << n) || fds[n] == ~0u)
+            return -EINVAL;
+        used |= 1u << n;
+        info->stdio[i] = fds[n];
+    }
+    return 0;
+}
+
+struct start *start_new(const void *blob, size_t len, const u32 fds[3], struct control_exec *exec)
+{
+    struct start *s = kzalloc(sizeof(*s));
+    struct dt d;
+    int err = -ENOMEM;
+
+    if (!s)
+        return ERR_PTR(-ENOMEM);
+    s->exec = exec;
+    s->blob = kmalloc(len + 1);
+    if (!s->blob)
+        goto fail;
+    memcpy(s->blob, blob, len);
+    err = dt_open(&d, s->blob, len);
+    if (!err)
+        err = bootinfo_process(&d, dt_child(&d, dt_root(&d), "chosen"), &s->info);
+    if (!err)
+        err = place_descriptors(&s->info, fds);
+    if (!err)
+        return s;
+fail:
+    start_free(s);
+    return ERR_PTR(err);
+}
+
+void start_free(struct start *s)
+{
+    kfree(s->blob);
+    kfree(s);
+}
+
+void start_first_process(void)
+{
+    struct start *s = kzalloc(sizeof(*s));
+
+    if (!s)
+        panic("no memory for the first process");
+    s->info = boot.process;
+    if (start_process(s) != 1)
+        panic("cannot make the first process");
 }

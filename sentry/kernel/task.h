@@ -32,6 +32,7 @@ enum task_state { TASK_RUNNING, TASK_SLEEPING, TASK_STOPPED, TASK_ZOMBIE, TASK_D
 #define WORK_SIGNAL    1u /* look for signals, group stop, group exit */
 #define WORK_RESCHED   2u /* the time slice is over */
 #define WORK_CPU_TIMER 4u /* look at the process' CPU timers */
+#define WORK_PAUSE     8u /* the container is paused */
 
 /* How to go on with a call that a signal interrupted (restart_syscall(2)); owned by its task. */
 struct restart_block {
@@ -199,11 +200,10 @@ struct exec_args {
     char **argv, **envp;  /* NULL-terminated, kmalloc'ed; exec does not free them */
     int argc, envc;
     int dirfd, flags;     /* execveat */
+    char *home;           /* program.c: an entry of envp made by it */
 };
 int task_exec(struct exec_args *a);
 
-/* First process from the boot information; then the task loop. start.c */
-void start_first_process(void);
 /* The body of every user task: run, handle, deliver. Never returns. */
 _Noreturn void task_loop(void);
 

@@ -2,7 +2,6 @@
 /*
  * System call dispatch from the one table.
  */
-#include "sentry/kernel/kernel.h"
 #include "sentry/syscall/strace.h"
 #include "sentry/syscall/syscall.h"
 #include "sentry/syscall/table.h"
@@ -31,6 +30,8 @@ SYSCALL_TABLE(X)
 
 #define SYSCALL_MAX 512
 
+bool strace_enabled;
+
 static const syscall_fn handlers[SYSCALL_MAX] = {
 #define X(nr, name, status, args, note) [nr] = sys_##name,
     SYSCALL_TABLE(X)
@@ -43,7 +44,7 @@ void syscall_dispatch(void)
     u64 nr = (u32)r->orig_rax; /* the upper half is ignored, as on Linux */
     s64 ret;
 
-    if (unlikely(boot.strace))
+    if (unlikely(strace_enabled))
         strace_enter(r);
     /* The table is indexed by what the application chose: no speculation past its end. */
     if (likely(nr < SYSCALL_MAX)) {
@@ -55,6 +56,6 @@ void syscall_dispatch(void)
         ret = -ENOSYS;
     }
     r->rax = (u64)ret;
-    if (unlikely(boot.strace))
+    if (unlikely(strace_enabled))
         strace_exit(nr, ret);
 }

@@ -6,6 +6,7 @@
 
 #include "sentry/kernel/task.h"
 
+extern bool strace_enabled; /* of all tasks; from the boot information, then by runsc debug */
 void strace_enter(const struct uregs *r);
 void strace_exit(u64 nr, s64 ret);
 const char *syscall_name(u64 nr); /* "syscall_N" style answer is the caller's; NULL when unknown */

@@ -21,7 +21,7 @@ static void setup(void)
 {
     int pair[2];
 
-    if (memory_init(MEMORY_SHARED, MIB(16)) || hostcall_init(-1) || window_catch_sigbus() ||
+    if (memory_init(MEMORY_SHARED, MIB(16)) || hostcall_init(-1, -1) || window_catch_sigbus() ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair) ||
         hostcall_set_gofers(pair, 1))
         abort();

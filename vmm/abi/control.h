@@ -33,7 +33,7 @@ enum control_kind {
 
     /* Requests. */
     CONTROL_START = 16,  /* let the first process run */
-    CONTROL_SIGNAL = 17, /* a: pid (0: the first process, -1: all), b: signal */
+    CONTROL_SIGNAL = 17, /* a: pid, or CONTROL_PID_*; b: signal (0: is it there?) */
     CONTROL_EXEC = 18,   /* payload: device tree of a process; descriptors: its 0, 1, 2.
                           * reply a: its pid; a CONTROL_EXITED follows on this connection. When
                           * the connection closes before, the process is killed. */
@@ -41,13 +41,20 @@ enum control_kind {
     CONTROL_WINDOW =
         20, /* a: pid of an exec with a console (0: the container's), b: rows << 16 | columns */
     CONTROL_WAIT = 21,      /* a: pid (0: first process); reply when it has ended, b: wait status */
-    CONTROL_PROCESSES = 22, /* reply: payload is struct control_process[] */
+    CONTROL_PROCESSES = 22, /* a: only those with a pid above it. reply: b: how many, in order of
+                             * pid; payload is struct control_process[b]. Ask again until b = 0. */
     CONTROL_STATS = 23,     /* reply: payload is struct control_stats */
     CONTROL_PAUSE = 24,     /* stop every task of the container until CONTROL_RESUME */
     CONTROL_RESUME = 25,
     CONTROL_UPDATE = 26, /* a: pids limit (-1: none) */
     CONTROL_DEBUG = 27,  /* a: enum control_debug; reply: payload is text */
 };
+
+/* Whom a signal is for, besides the process with that pid. */
+#define CONTROL_PID_FIRST      0
+#define CONTROL_PID_ALL        (-1)
+#define CONTROL_PID_FOREGROUND (-2) /* who would get ^C at the container's terminal, or the first \
+                                     */
 
 enum control_debug {
     CONTROL_DEBUG_STACKS = 1, /* every task: where it is, what it waits for */

@@ -69,7 +69,13 @@ struct hostcall {
     X(27, WINDOW_LOST, 0, "",                                                                     \
       "out[0]=pa, out[1]=len of a window chunk whose file was truncated, each once; 0 = no more") \
     X(28, LSEEK, 0, "fd, offset, whence", "lseek on a regular file")                              \
-    X(29, MEM_PLUG, 0, "pa", "make RAM below pa usable; out[0]=end of usable RAM (more than asked)")
+    X(29, MEM_PLUG, 0, "pa", "make RAM below pa usable; out[0]=end of usable RAM (more than asked)") \
+    X(30, CONTROL_RECV, 0, "conn, pa, cap<=256KiB",                                               \
+      "one message of the control channel; returns its length, 0: the peer has gone; -EAGAIN; "   \
+      "out[0]=descriptors 0 | 1 << 32, out[1]=descriptor 2, ~0 = none")                           \
+    X(31, CONTROL_SEND, 0, "conn, pa, len<=256KiB", "send one; -EAGAIN: the peer does not read")  \
+    X(32, CONTROL_CLOSE, 0, "conn", "close a connection; its number may be used again")           \
+    X(33, COUNTERS, 0, "pa, cap", "text: exits and calls by reason; returns its length")
 
 enum hostcall_nr {
 #define X(n, name, b, a, d) HC_##name = (n),
@@ -98,14 +104,11 @@ struct host_tty {
 /* What HC_EVENT_WAIT reports. */
 enum host_event_kind {
     HOST_EVENT_POLL = 1,    /* a: cookie of POLL_ADD, b: poll(2) events */
-    HOST_EVENT_SIGNAL = 2,  /* a: signal number for the container's first process (and its group) */
-    HOST_EVENT_WINSZ = 3,   /* a: rows << 16 | cols of the console */
+    HOST_EVENT_CONTROL = 2, /* a: connection with a message, or that ended: HC_CONTROL_RECV */
+    HOST_EVENT_WINSZ = 3,   /* the console has another size now: HC_TTY_GET */
     HOST_EVENT_MEMORY = 4,  /* the host is short of memory: give caches back */
     HOST_EVENT_WINDOW = 5,  /* a: window pa, b: len: the file behind it was truncated */
-    HOST_EVENT_COMMAND = 6, /* a: one of enum host_command, from the control socket */
 };
-
-enum host_command { HOST_CMD_DUMP_STACKS = 1, HOST_CMD_PS = 2 };
 
 struct host_event {
     u32 kind;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "vmm/abi/bootinfo.h"
+#include "vmm/hostcall/control.h"
 #include "vmm/hostcall/event.h"
 #include "vmm/log.h"
 
@@ -34,9 +35,11 @@ static const bool may_block[HC_COUNT] = {
 
 static unsigned long counters[HC_COUNT]; /* atomic, relaxed */
 
-int hostcall_init(int control_fd)
+int hostcall_init(int launcher_fd, int control_listen_fd)
 {
-    return event_init(control_fd);
+    int r = event_init();
+
+    return r ? r : control_init(launcher_fd, control_listen_fd);
 }
 
 bool hostcall_may_block(u32 nr)
@@ -56,18 +59,27 @@ void hostcall_dispatch(struct hostcall *hc)
     hc->ret = handlers[hc->nr](hc);
 }
 
-void hostcall_log_counters(void)
+void hostcall_counters(char *buf, size_t size)
 {
-    char line[900];
-    size_t at = 0;
+    size_t at = (size_t)snprintf(buf, size, "hostcalls:");
 
-    line[0] = 0;
-    for (unsigned i = 0; i < HC_COUNT; i++) {
-        if (!counters[i] || at + 48 > sizeof(line))
-            continue;
-        at += (size_t)snprintf(line + at, sizeof(line) - at, " %s=%lu", names[i], counters[i]);
-    }
-    log_line(LOG_INFO, "hostcalls:%s", line);
+    for (unsigned i = 0; i < HC_COUNT; i++)
+        if (counters[i] && at + 48 < size)
+            at += (size_t)snprintf(buf + at, size - at, " %s=%lu", names[i], counters[i]);
+}
+
+s64 hc_COUNTERS(struct hostcall *hc)
+{
+    char text[4096] = "";
+    size_t n;
+    int r;
+
+    if (!hostcall_ops.counters)
+        return -ENOSYS;
+    hostcall_ops.counters(text, sizeof(text));
+    n = strlen(text) < hc->arg[1] ? strlen(text) : hc->arg[1];
+    r = n ? stub_copy_out(hc->arg[0], text, n) : 0;
+    return r ? r : (s64)n;
 }
 
 int stub_copy_out(u64 pa, const void *src, size_t n)

@@ -1,51 +1,63 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the Sentry waits for: an epoll set holds the descriptors it asked about, an outer one adds
-// the CLI's control socket and a pipe of events that the stub itself posts (one write of one record
-// is atomic, also from a signal handler, and the pipe bounds the queue).
+// the control channel, window size changes of the container's terminal, and a pipe of events that
+// the stub itself posts (one write of one record is atomic, also from a signal handler, and the
+// pipe bounds the queue).
 
 #include "vmm/hostcall/stub.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "vmm/hostcall/control.h"
 #include "vmm/hostcall/event.h"
-#include "vmm/log.h"
-#include "vmm/sandbox.h"
 
-#define EVENTS_MAX 64
+#define EVENTS_MAX      64
+#define SOURCES_AT_ONCE 16
 
-enum source { SOURCE_GUEST, SOURCE_CONTROL, SOURCE_POSTED };
-
-static int outer = -1, inner = -1, control = -1, posted[2] = {-1, -1};
+static int outer = -1, inner = -1, terminal = -1, posted[2] = {-1, -1};
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* hfile.polled */
 
-static int watch(int fd, enum source src)
+int event_watch(int fd, enum event_source source, u32 index)
 {
-    struct epoll_event ev = {.events = EPOLLIN, .data.u64 = src};
+    struct epoll_event ev = {.events = EPOLLIN, .data.u64 = (u64)index << 32 | source};
 
     return epoll_ctl(outer, EPOLL_CTL_ADD, fd, &ev) == 0 ? 0 : -errno;
 }
 
-int event_init(int control_fd)
+void event_unwatch(int fd)
+{
+    epoll_ctl(outer, EPOLL_CTL_DEL, fd, NULL);
+}
+
+int event_init(void)
 {
     int r;
 
-    control = control_fd;
     outer = epoll_create1(EPOLL_CLOEXEC);
     inner = epoll_create1(EPOLL_CLOEXEC);
     if (outer < 0 || inner < 0 || pipe2(posted, O_CLOEXEC | O_NONBLOCK) != 0)
         return -errno;
-    r = watch(inner, SOURCE_GUEST);
-    if (!r)
-        r = watch(posted[0], SOURCE_POSTED);
-    if (!r && control >= 0)
-        r = watch(control, SOURCE_CONTROL);
-    return r;
+    r = event_watch(inner, EVENT_GUEST, 0);
+    return r ? r : event_watch(posted[0], EVENT_POSTED, 0);
+}
+
+int event_watch_window_size(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGWINCH);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+        return -errno;
+    terminal = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return terminal < 0 ? -errno : event_watch(terminal, EVENT_TERMINAL, 0);
 }
 
 bool event_post(u32 kind, u64 a, u64 b)
@@ -117,35 +129,42 @@ static unsigned take_posted(struct host_event *out, unsigned max)
     return n > 0 ? (unsigned)((size_t)n / sizeof(*out)) : 0;
 }
 
-static unsigned take_control(struct host_event *out, unsigned max)
+static unsigned take_window_size(struct host_event *out)
 {
-    struct sandbox_control m;
-    unsigned n = 0;
+    struct signalfd_siginfo si;
 
-    while (n < max) {
-        ssize_t len = recv(control, &m, sizeof(m), MSG_DONTWAIT);
+    if (read(terminal, &si, sizeof(si)) != (ssize_t)sizeof(si))
+        return 0;
+    *out = (struct host_event){.kind = HOST_EVENT_WINSZ};
+    return 1;
+}
 
-        if (len < 0 && (errno == EAGAIN || errno == EINTR))
-            break;
-        if (len <= 0) { /* the CLI is gone: the sandbox goes on without it */
-            epoll_ctl(outer, EPOLL_CTL_DEL, control, NULL);
-            break;
-        }
-        if (len != (ssize_t)sizeof(m) ||
-            (m.kind != HOST_EVENT_SIGNAL && m.kind != HOST_EVENT_WINSZ &&
-             m.kind != HOST_EVENT_COMMAND)) {
-            log_line(LOG_WARN, "control socket: bad message of %zd bytes", len);
-            continue;
-        }
-        out[n++] = (struct host_event){.kind = m.kind, .a = m.a, .b = m.b};
+/* What one ready descriptor of the outer set has to say: at most max events. */
+static unsigned take(u64 which, struct host_event *out, unsigned max)
+{
+    if (!max && (which & 0xffffffff) != EVENT_LISTENER)
+        return 0; /* next time */
+    switch ((enum event_source)(which & 0xffffffff)) {
+    case EVENT_GUEST:
+        return take_guest(out, max);
+    case EVENT_POSTED:
+        return take_posted(out, max);
+    case EVENT_TERMINAL:
+        return take_window_size(out);
+    case EVENT_LISTENER:
+        control_accept();
+        return 0;
+    case EVENT_CONTROL: /* again and again, until it is received or closed */
+        *out = (struct host_event){.kind = HOST_EVENT_CONTROL, .a = which >> 32};
+        return 1;
     }
-    return n;
+    return 0;
 }
 
 s64 hc_EVENT_WAIT(struct hostcall *hc)
 {
     struct host_event out[EVENTS_MAX];
-    struct epoll_event src[3];
+    struct epoll_event src[SOURCES_AT_ONCE];
     unsigned n = 0, max = (unsigned)hc->arg[1];
     s64 r;
 
@@ -154,18 +173,12 @@ s64 hc_EVENT_WAIT(struct hostcall *hc)
     if (!memory_translate(GPA(hc->arg[0]), max * sizeof(out[0])))
         return -EFAULT;
     while (n == 0) {
-        int ready = epoll_wait(outer, src, 3, -1);
+        int ready = epoll_wait(outer, src, SOURCES_AT_ONCE, -1);
 
         if (ready < 0 && errno != EINTR)
             return -errno;
-        for (int i = 0; i < ready && n < max; i++) {
-            if (src[i].data.u64 == SOURCE_GUEST)
-                n += take_guest(out + n, max - n);
-            else if (src[i].data.u64 == SOURCE_CONTROL)
-                n += take_control(out + n, max - n);
-            else
-                n += take_posted(out + n, max - n);
-        }
+        for (int i = 0; i < ready; i++)
+            n += take(src[i].data.u64, out + n, max - n);
     }
     r = stub_copy_out(hc->arg[0], out, n * sizeof(out[0]));
     return r ? r : n;

@@ -17,8 +17,8 @@ void hostcall_dispatch(struct hostcall *hc);
 /* Whether nr is a call that may wait (and so belongs on the ring). */
 bool hostcall_may_block(u32 nr);
 
-/* Calls served so far, by name, into the log at LOG_INFO. */
-void hostcall_log_counters(void);
+/* Calls served so far, by name, as text: cut at size. */
+void hostcall_counters(char *buf, size_t size);
 
 /* Who ends the process and who starts CPUs; NULL functions make the calls fail with -ENOSYS. */
 struct hostcall_ops {
@@ -26,11 +26,16 @@ struct hostcall_ops {
     int (*cpu_start)(unsigned cpu);
     /* Name of a guest text address for back traces; "" when unknown. May be NULL. */
     const char *(*symbol)(u64 addr, u64 *offset);
+    /* Lines of counters, for HC_COUNTERS. */
+    void (*counters)(char *buf, size_t size);
 };
 extern struct hostcall_ops hostcall_ops;
 
-/* Set up the family modules before the first call; control_fd may be -1. 0 or -errno. */
-int hostcall_init(int control_fd);
+/*
+ * Set up the family modules before the first call, with the launcher's connection and the listening
+ * socket of the control channel (-1: none), which are owned from now on. 0 or -errno.
+ */
+int hostcall_init(int launcher_fd, int control_listen_fd);
 /* Take ownership of the gofer connections. 0 or -errno. */
 int hostcall_set_gofers(const int *fds, size_t n);
 

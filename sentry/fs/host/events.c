@@ -4,17 +4,15 @@
  */
 #include "sentry/fs/gofer.h"
 #include "sentry/fs/host/host.h"
-#include "sentry/fs/tty/tty.h"
-#include "sentry/kernel/kernel.h"
+#include "sentry/kernel/control.h"
 #include "sentry/kernel/task.h"
 
-#define MAX_STREAMS 256
+#define MAX_STREAMS 4096
 #define EVENT_BATCH 64
 
 /* Watched streams by cookie; lock guards the table and keeps a stream alive during ready(). */
 static struct spinlock streams_lock = SPINLOCK_INIT;
 static struct host_stream *streams[MAX_STREAMS];
-static struct tty *console; /* set once before the first event can matter */
 
 int host_stream_init(struct host_stream *s, u32 fd)
 {
@@ -67,54 +65,20 @@ static void stream_event(u64 cookie, u32 events)
     spin_unlock(&streams_lock);
 }
 
-/* A signal that runsc got for the container's first process. */
-static void forward_signal(int sig)
-{
-    if (sig < 1 || sig > NSIGNALS || !init_process)
-        return;
-    if (console && (sig == SIGINT || sig == SIGQUIT || sig == SIGTSTP))
-        tty_signal(console, sig);
-    else
-        signal_send_process(init_process, sig, NULL);
-}
-
-/* runsc debug: one line a task. */
-static void log_tasks(void)
-{
-    struct process *p;
-    struct task *t;
-
-    spin_lock(&tasklist_lock);
-    list_for_each (p, &all_processes, all_link) {
-        list_for_each (t, &p->threads, thread_link)
-            log_write(LOG_WARN, "task %d of process %d (parent %d): %s, state %d, in call %ld",
-                      t->tid, p->pid, p->parent ? p->parent->pid : 0, t->comm, (int)t->state,
-                      t->in_syscall ? (long)t->regs.orig_rax : -1L);
-    }
-    spin_unlock(&tasklist_lock);
-}
-
 static void dispatch(const struct host_event *e)
 {
-    struct winsize ws = {.ws_row = (u16)(e->a >> 16), .ws_col = (u16)e->a};
-
     switch (e->kind) {
     case HOST_EVENT_POLL:
         stream_event(e->a, (u32)e->b);
         break;
-    case HOST_EVENT_SIGNAL:
-        forward_signal((int)e->a);
+    case HOST_EVENT_CONTROL:
+        control_event((u32)e->a);
         break;
     case HOST_EVENT_WINSZ:
-        if (console)
-            tty_set_winsize(console, &ws);
+        control_window_changed();
         break;
     case HOST_EVENT_WINDOW:
         gofer_window_lost(e->a, e->b);
-        break;
-    case HOST_EVENT_COMMAND:
-        if (e->a == HOST_CMD_PS || e->a == HOST_CMD_DUMP_STACKS)
-            log_tasks();
         break;
     default:
         log_debug("host event %u is nobody's business", e->kind);
@@ -141,11 +105,6 @@ static void event_loop(void *unused)
         for (s64 i = 0; i < n; i++)
             dispatch(&batch[i]);
     }
-}
-
-void host_events_set_console(struct tty *tty)
-{
-    console = tty;
 }
 
 void host_events_start(void)

@@ -35,8 +35,12 @@ s64 host_stream_write(struct host_stream *s, const void *buf, size_t n);
 
 /* Start the kernel thread that takes the host's events. */
 void host_events_start(void);
-/* The console gets window size events. */
-void host_events_set_console(struct tty *tty);
+/*
+ * Descriptors 0-2 of current: host streams, or a console, which is returned with a reference (else
+ * NULL). first: it is the container's own. Takes info's descriptors over, also when it fails.
+ */
+struct process_info;
+int stdio_init(const struct process_info *info, bool first, struct tty **console);
 
 /* A file of the application on host descriptor fd ("host:[N]"); ERR_PTR on failure. */
 struct vfs_file *host_file_new(u32 fd, u32 flags);

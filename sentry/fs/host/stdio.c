@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Descriptors 0, 1 and 2 of the container's first process: host streams, or the console.
+ * Descriptors 0, 1 and 2 of a process that runsc starts: host streams, or a console.
  */
 #include "sentry/fs/host/host.h"
 #include "sentry/fs/tty/tty.h"
@@ -28,35 +28,54 @@ static struct vfs_file *placeholder(void)
     return vfs_open(AT_FDCWD, "/dev/null", O_RDWR, 0);
 }
 
-static int console_stdio(void)
+static void drop(u32 fd)
 {
-    struct tty *console = console_create(boot.process.stdio[0], boot.process.stdio[1]);
+    if (fd != STDIO_CLOSED)
+        HOSTCALL(HC_FD_CLOSE, fd);
+}
+
+static int console_stdio(const struct process_info *info, bool first, struct tty **console)
+{
+    struct tty *t = console_create(info->stdio[0], info->stdio[1], !first);
+    char name[24];
     int err = 0;
 
-    if (!console)
+    drop(info->stdio[2]); /* the same terminal once more */
+    if (!t) {
+        drop(info->stdio[0]);
+        drop(info->stdio[1]);
         return -ENOMEM;
-    err = devpts_add(console);
-    if (err)
-        return err;
-    host_events_set_console(console);
+    }
+    *console = t;
+    snprintf_(name, sizeof(name), "/dev/pts/%d", t->index);
     for (int i = 0; i < 3 && !err; i++)
-        err = install(i, vfs_open(AT_FDCWD, "/dev/pts/0", O_RDWR, 0));
+        err = install(i, vfs_open(AT_FDCWD, name, O_RDWR, 0));
     return err;
 }
 
-int stdio_init(struct files *files)
+int stdio_init(const struct process_info *info, bool first, struct tty **console)
 {
     u32 flags[3] = {O_RDONLY, O_WRONLY, O_WRONLY};
     int err = 0;
 
-    if (boot.process.console)
-        return console_stdio();
-    for (int i = 0; i < 3 && !err; i++) {
-        u32 fd = boot.process.stdio[i];
-        err = install(i, fd == STDIO_CLOSED ? placeholder() : host_file_new(fd, flags[i]));
+    *console = NULL;
+    if (info->console)
+        return console_stdio(info, first, console);
+    for (int i = 0; i < 3; i++) {
+        u32 fd = info->stdio[i];
+        struct vfs_file *f;
+
+        if (err) {
+            drop(fd);
+            continue;
+        }
+        f = fd == STDIO_CLOSED ? placeholder() : host_file_new(fd, flags[i]);
+        if (IS_ERR(f))
+            drop(fd);
+        err = install(i, f);
     }
     for (int i = 0; i < 3 && !err; i++)
-        if (boot.process.stdio[i] == STDIO_CLOSED)
+        if (info->stdio[i] == STDIO_CLOSED)
             err = fd_close(i);
     return err;
 }

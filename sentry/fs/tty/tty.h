@@ -68,6 +68,10 @@ struct tty {
 
 /* A terminal with the default settings; one reference. NULL when out of memory. */
 struct tty *tty_new(const struct tty_driver *driver, void *data, u64 rdev, int index);
+static inline void tty_get(struct tty *tty)
+{
+    ref_get(&tty->refs);
+}
 void tty_put(struct tty *tty);
 
 /* Bytes typed at the terminal. Lock held. Returns how many were taken (fewer: input is full). */
@@ -109,5 +113,13 @@ void devpts_remove(struct tty *tty);
 /* Device numbers: slave ptys are 136:N, the console of the container is 136:0. */
 #define PTS_MAJOR 136u
 
-/* The console on the host's terminal: descriptors 0 to 2 of the first process. console.c */
-struct tty *console_create(u32 host_in, u32 host_out);
+/*
+ * A console on a host terminal, shown as /dev/pts/N: console.c. It takes the two host descriptors
+ * over. A temporary one gives them back when nobody has it open, after console_release(). With a
+ * reference; NULL: the descriptors are still the caller's.
+ */
+struct tty *console_create(u32 host_in, u32 host_out, bool temporary);
+/* The process that it was made for has ended. */
+void console_release(struct tty *tty);
+/* Take over the window size of the host's terminal. */
+void console_refresh(struct tty *tty);

@@ -21,6 +21,8 @@
 
 #include "vmm/confine.h"
 
+static const struct sandbox_namespaces fresh = {NAMESPACE_NEW, NAMESPACE_NEW, NAMESPACE_NEW};
+
 /* Run f in a confined child; returns its wait status. */
 static int confined(enum platform p, bool filter, void (*f)(void))
 {
@@ -28,7 +30,7 @@ static int confined(enum platform p, bool filter, void (*f)(void))
     int status;
 
     if (pid == 0) {
-        if (confine_process(p, NETWORK_NONE) != 0 ||
+        if (confine_namespaces(&fresh) != 0 || confine_process(p) != 0 ||
             (filter && confine_syscalls(p, NETWORK_NONE) != 0))
             _exit(99);
         f();

@@ -13,9 +13,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "vmm/abi/control.h"
+#include "vmm/hostcall/control.h"
 #include "vmm/hostcall/fd.h"
 #include "vmm/hostcall/hostcall.h"
 #include "vmm/memory.h"
@@ -47,7 +50,7 @@ static void setup(void)
 {
     ck_assert_int_eq(memory_init(MEMORY_SHARED, RAM), 0);
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control), 0);
-    ck_assert_int_eq(hostcall_init(control[0]), 0);
+    ck_assert_int_eq(hostcall_init(control[0], -1), 0);
 }
 
 static int temp_file(size_t size)
@@ -229,17 +232,12 @@ END_TEST
 
 START_TEST(events)
 {
-    struct sandbox_control m = {.kind = HOST_EVENT_SIGNAL, .a = 15};
     struct host_event *ev = host(BUF);
     int p[2], r;
 
     ck_assert_int_eq(CALL(EVENT_WAIT, BUF, 0), -EINVAL);
     ck_assert_int_eq(CALL(EVENT_WAIT, BUF, 1ULL << 32), -EINVAL);
     ck_assert_int_eq(CALL(EVENT_WAIT, RAM_GPA + RAM - 8, 1), -EFAULT);
-    ck_assert_int_eq(send(control[1], "junk", 4, 0), 4);
-    ck_assert_int_eq(send(control[1], &m, sizeof(m), 0), sizeof(m));
-    ck_assert_int_eq(CALL(EVENT_WAIT, BUF, 64), 1);
-    ck_assert(ev->kind == HOST_EVENT_SIGNAL && ev->a == 15);
 
     ck_assert_int_eq(pipe(p), 0);
     r = hfile_install(p[0]);
@@ -250,9 +248,183 @@ START_TEST(events)
     ck_assert(ev->kind == HOST_EVENT_POLL && ev->a == 78 && (ev->b & POLLIN));
     ck_assert_int_eq(CALL(FD_CLOSE, r), 0);
     ck_assert(event_post(HOST_EVENT_MEMORY, 1, 2));
-    close(control[1]); /* the CLI's end: no event, no endless loop */
     ck_assert_int_eq(CALL(EVENT_WAIT, BUF, 64), 1);
     ck_assert(ev->kind == HOST_EVENT_MEMORY && ev->a == 1 && ev->b == 2);
+}
+END_TEST
+
+/* ---- the control channel ---- */
+
+static int listen_at(struct sockaddr_un *a)
+{
+    int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+    *a = (struct sockaddr_un){.sun_family = AF_UNIX};
+    snprintf(a->sun_path + 1, sizeof(a->sun_path) - 1, "ringfort-test-%d", getpid());
+    ck_assert_int_eq(bind(sock, (struct sockaddr *)a, sizeof(*a)), 0);
+    ck_assert_int_eq(listen(sock, 300), 0);
+    return sock;
+}
+
+static int connect_to(const struct sockaddr_un *a)
+{
+    int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+    ck_assert_int_eq(connect(sock, (struct sockaddr *)a, sizeof(*a)), 0);
+    return sock;
+}
+
+static void send_with_fds(int sock, const void *text, size_t len, int nfds)
+{
+    char control_bytes[CMSG_SPACE(sizeof(int) * 8)] = {0};
+    struct iovec iov = {(void *)text, len};
+    struct msghdr m = {.msg_iov = &iov,
+                       .msg_iovlen = 1,
+                       .msg_control = control_bytes,
+                       .msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)nfds)};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)nfds);
+    for (int i = 0; i < nfds; i++)
+        memcpy(CMSG_DATA(c) + (size_t)i * sizeof(int), &(int){2}, sizeof(int));
+    ck_assert_int_eq(sendmsg(sock, &m, 0), (ssize_t)len);
+}
+
+/* The connection that the next event is about. */
+static u64 next_connection(void)
+{
+    struct host_event *ev = host(BUF);
+
+    ck_assert_int_ge(CALL(EVENT_WAIT, BUF, 1), 1);
+    ck_assert_uint_eq(ev->kind, HOST_EVENT_CONTROL);
+    return ev->a;
+}
+
+static int count_open(void)
+{
+    int n = 0;
+
+    for (int fd = 0; fd < 1024; fd++)
+        n += fcntl(fd, F_GETFD) >= 0;
+    return n;
+}
+
+START_TEST(control_messages)
+{
+    struct sockaddr_un a;
+    int before, client;
+    u64 conn;
+
+    ck_assert_int_eq(memory_init(MEMORY_SHARED, RAM), 0);
+    ck_assert_int_eq(hostcall_init(-1, listen_at(&a)), 0);
+    client = connect_to(&a);
+    send(client, "hello", 5, 0);
+    conn = next_connection();
+    ck_assert_uint_eq(conn, 1); /* 0 is the launcher's, also when there is none */
+    ck_assert_int_eq(CALL(CONTROL_RECV, 0, BUF, 100), -EBADF);
+    ck_assert_int_eq(CALL(CONTROL_RECV, 1ULL << 32, BUF, 100), -EBADF);
+    ck_assert_int_eq(CALL(CONTROL_RECV, conn, BUF, CONTROL_MESSAGE_MAX + 1), -EINVAL);
+    ck_assert_int_eq(CALL(CONTROL_RECV, conn, RAM_GPA + RAM - 8, 100), -EFAULT);
+    ck_assert_int_eq(CALL(CONTROL_RECV, conn, IMAGE_GPA, 100), -EFAULT);
+    ck_assert_int_eq(CALL(CONTROL_RECV, conn, BUF, 100), 5);
+    ck_assert_mem_eq(host(BUF), "hello", 5);
+    ck_assert(last.out[0] == ~0ULL && last.out[1] == 0xffffffff);
+    ck_assert_int_eq(CALL(CONTROL_RECV, conn, BUF, 100), -EAGAIN);
+
+    before = count_open();
+    send_with_fds(client, "3", 1, 3);
+    ck_assert_int_eq(CALL(CONTROL_RECV, conn, BUF, 100), 1);
+    ck_assert_int_eq(count_open(), before + 3);
+    ck_assert_uint_ne(last.out[0], ~0ULL);
+    for (u64 i = 0; i < 3; i++) {
+        u64 out[3] = {(u32)last.out[0], last.out[0] >> 32, (u32)last.out[1]};
+        struct hostcall saved = last;
+
+        ck_assert_int_eq(CALL(FD_CLOSE, out[i]), 0);
+        last = saved;
+    }
+    send_with_fds(client, "4", 1, 4); /* one too many: none */
+    ck_assert_int_eq(CALL(CONTROL_RECV, conn, BUF, 100), -E2BIG);
+    send_with_fds(client, "too long", 8, 2);
+    ck_assert_int_eq(CALL(CONTROL_RECV, conn, BUF, 4), -EMSGSIZE);
+    ck_assert_int_eq(count_open(), before);
+
+    memcpy(host(BUF), "answer", 6);
+    ck_assert_int_eq(CALL(CONTROL_SEND, conn, BUF, 6), 0);
+    ck_assert_int_eq(CALL(CONTROL_SEND, conn, BUF, CONTROL_MESSAGE_MAX + 1), -EINVAL);
+    ck_assert_int_eq(CALL(CONTROL_SEND, conn + 1, BUF, 6), -EBADF);
+    while (CALL(CONTROL_SEND, conn, BUF, 4096) == 0) /* nobody reads: it must not wait */
+        ;
+    ck_assert_int_eq(last.ret, -EAGAIN);
+    close(client);
+    ck_assert_uint_eq(next_connection(), conn);
+    ck_assert_int_le(CALL(CONTROL_RECV, conn, BUF, 100), 0); /* 0, or -ECONNRESET */
+    ck_assert_int_eq(CALL(CONTROL_CLOSE, conn), 0);
+    ck_assert_int_eq(CALL(CONTROL_CLOSE, conn), -EBADF);
+}
+END_TEST
+
+START_TEST(control_connections)
+{
+    struct sockaddr_un a;
+    int clients[280], refused = 0, n = 0;
+    char byte;
+
+    ck_assert_int_eq(memory_init(MEMORY_SHARED, RAM), 0);
+    ck_assert_int_eq(hostcall_init(-1, listen_at(&a)), 0);
+    for (; n < 280; n++)
+        clients[n] = connect_to(&a);
+    ck_assert(event_post(HOST_EVENT_MEMORY, 0, 0)); /* ends the wait */
+    for (int i = 0; i < 1000; i++) {
+        ck_assert_int_ge(CALL(EVENT_WAIT, BUF, 1), 1);
+        ck_assert(event_post(HOST_EVENT_MEMORY, 0, 0));
+    }
+    for (int i = 0; i < n; i++)
+        refused += recv(clients[i], &byte, 1, MSG_DONTWAIT) == 0;
+    ck_assert_int_eq(refused, 280 - (CONTROL_CONNECTIONS - 1));
+    close(clients[0]); /* and the next gets its place */
+    do {
+        ck_assert_int_ge(CALL(EVENT_WAIT, BUF, 1), 1);
+    } while (((struct host_event *)host(BUF))->kind != HOST_EVENT_CONTROL);
+    ck_assert_int_eq(CALL(CONTROL_CLOSE, ((struct host_event *)host(BUF))->a), 0);
+    clients[0] = connect_to(&a);
+    send(clients[0], "x", 1, 0);
+    do {
+        ck_assert_int_ge(CALL(EVENT_WAIT, BUF, 1), 1);
+    } while (((struct host_event *)host(BUF))->kind != HOST_EVENT_CONTROL);
+    ck_assert_int_eq(CALL(CONTROL_RECV, ((struct host_event *)host(BUF))->a, BUF, 8), 1);
+}
+END_TEST
+
+START_TEST(control_other_user)
+{
+    struct sockaddr_un a;
+    int status;
+
+    if (geteuid() != 0)
+        return;
+    ck_assert_int_eq(memory_init(MEMORY_SHARED, RAM), 0);
+    ck_assert_int_eq(hostcall_init(-1, listen_at(&a)), 0);
+    if (fork() == 0) {
+        char byte;
+        int sock;
+
+        if (setresuid(65534, 65534, 65534))
+            _exit(1);
+        sock = connect_to(&a);
+        send(sock, "x", 1, MSG_NOSIGNAL);
+        _exit(recv(sock, &byte, 1, 0) == 0 || errno == ECONNRESET ? 0 : 2);
+    }
+    ck_assert(event_post(HOST_EVENT_MEMORY, 0, 0));
+    for (int i = 0; i < 50 && waitpid(-1, &status, WNOHANG) == 0; i++) {
+        ck_assert_int_ge(CALL(EVENT_WAIT, BUF, 1), 1);
+        ck_assert_uint_ne(((struct host_event *)host(BUF))->kind, HOST_EVENT_CONTROL);
+        ck_assert(event_post(HOST_EVENT_MEMORY, 0, 0));
+        usleep(20000);
+    }
+    ck_assert_int_eq(status, 0);
 }
 END_TEST
 
@@ -358,12 +530,16 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("hostcall");
-    TCase *t = tcase_create("all");
+    TCase *t = tcase_create("all"), *control_channel = tcase_create("control");
     SRunner *r;
     int failed;
 
     tcase_add_checked_fixture(t, setup, NULL);
     tcase_set_timeout(t, 60);
+    tcase_add_test(control_channel, control_messages);
+    tcase_add_test(control_channel, control_connections);
+    tcase_add_test(control_channel, control_other_user);
+    suite_add_tcase(s, control_channel);
     tcase_add_test(t, translate);
     tcase_add_test(t, unknown_calls);
     tcase_add_test(t, descriptors);
