@@ -25,6 +25,8 @@ void scm_free(struct scm *scm)
 
     if (!scm)
         return;
+    if (scm->in_flight)
+        scm_land(scm);
     scm->next = NULL;
     if (current->scm_dying) {
         scm->next = current->scm_dying->next;
@@ -48,6 +50,7 @@ struct scm *scm_copy(const struct scm *scm)
     if (!c)
         return NULL;
     c->cred = scm->cred;
+    c->in_flight = false;
     c->nfiles = scm->nfiles;
     for (u32 i = 0; i < scm->nfiles; i++) {
         c->files[i] = scm->files[i];

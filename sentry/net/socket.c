@@ -9,7 +9,7 @@
 
 u64 socket_deadline(u64 timeout)
 {
-    return timeout ? clock_monotonic() + timeout : U64_MAX;
+    return timeout ? deadline_after(timeout) : U64_MAX;
 }
 
 struct socket *socket_alloc(int family, int type, int protocol)
@@ -98,6 +98,11 @@ struct vfs_file *socket_file(struct socket *s, int flags)
     if (IS_ERR(f))
         socket_free(s);
     return f;
+}
+
+struct socket *socket_of_file(struct vfs_file *f)
+{
+    return f->ops == &socket_file_ops ? socket_of(f) : NULL;
 }
 
 struct socket *socket_from_fd(int fd, struct vfs_file **f)

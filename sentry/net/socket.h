@@ -47,6 +47,8 @@ struct ucred {
 struct scm {
     struct ucred cred;
     struct scm *next; /* to be freed: scm_free() */
+    bool in_flight;   /* in a queue and counted there: unix_gc.c */
+    u32 uid;          /* who is charged for it then */
     u32 nfiles;
     struct vfs_file *files[];
 };
@@ -113,6 +115,8 @@ void socket_free(struct socket *s);
 struct vfs_file *socket_file(struct socket *s, int flags);
 /* The socket behind a descriptor, with a reference on *f; ERR_PTR(-EBADF, -ENOTSOCK). */
 struct socket *socket_from_fd(int fd, struct vfs_file **f);
+/* The same for a file; NULL when it is no socket. */
+struct socket *socket_of_file(struct vfs_file *f);
 u64 socket_deadline(u64 timeout);
 
 /* ---- scm.c: control messages ---- */
@@ -122,5 +126,12 @@ int scm_from_user(struct message *m, uva_t control, u64 len, struct socket *s);
 /* Hand m->scm to the receiver; *len: room in, used out. Adds MSG_CTRUNC to m->out_flags. */
 int scm_to_user(struct message *m, uva_t control, u64 *len, bool passcred, bool cloexec);
 void scm_free(struct scm *scm);
-/* A copy for MSG_PEEK; NULL when there is none or no memory. */
+/* unix_gc.c: the files of scm go into a queue (-ETOOMANYREFS: the user has too many there). */
+int scm_take_off(struct scm *scm);
+/* They leave it: to be freed, or to the receiver. */
+void scm_land(struct scm *scm);
+struct scm *scm_take(struct scm **slot);
+/* A copy for MSG_PEEK of what is in a queue; NULL when there is none or no memory. */
+struct scm *scm_peek(const struct scm *scm);
+/* A copy; NULL when there is none or no memory. */
 struct scm *scm_copy(const struct scm *scm);

@@ -460,15 +460,15 @@ SYSCALL5(recvmmsg, int, fd, uva_t, vec, u32, count, u32, msg_flags, uva_t, timeo
     struct vfs_file *f;
     struct socket *s;
     u64 deadline = U64_MAX;
-    s64 ts[2], n = 0;
+    s64 n = 0;
+    u64 ns;
     u32 i;
 
     if (timeout) {
-        if (copy_from_user(ts, timeout, sizeof(ts)))
-            return -EFAULT;
-        if (ts[0] < 0 || ts[1] < 0 || ts[1] >= (s64)NSEC_PER_SEC)
-            return -EINVAL;
-        deadline = clock_monotonic() + (u64)ts[0] * NSEC_PER_SEC + (u64)ts[1];
+        n = timespec_from_user(timeout, &ns);
+        if (n)
+            return n;
+        deadline = deadline_after(ns);
     }
     s = socket_from_fd(fd, &f);
     if (IS_ERR(s))

@@ -11,11 +11,17 @@
 #define BUFFER_MIN 2304
 #define BUFFER_MAX 212992 /* net.core.wmem_max */
 
+/* 0 is no time-out, and so is one that never comes; less than 0 is as short as can be. */
 static int set_timeout(u64 *out, const s64 tv[2])
 {
     if (tv[1] < 0 || tv[1] >= 1000000)
         return -EDOM;
-    *out = tv[0] < 0 ? 1 : (u64)tv[0] * NSEC_PER_SEC + (u64)tv[1] * 1000;
+    if (tv[0] < 0)
+        *out = 1;
+    else if ((u64)tv[0] >= U64_MAX / 2 / NSEC_PER_SEC)
+        *out = 0;
+    else
+        *out = (u64)tv[0] * NSEC_PER_SEC + (u64)tv[1] * 1000;
     return 0;
 }
 

@@ -40,12 +40,14 @@ struct unix_sock *unix_new(struct socket *s)
     ref_init(&u->refs, 1);
     u->socket = s;
     u->type = s->type;
-    u->limit = s->rcvbuf;
     u->cred = my_cred();
     list_init(&u->queue);
     list_init(&u->backlog);
     list_init(&u->backlog_link);
     list_init(&u->bound_link);
+    list_init(&u->gc.link);
+    list_init(&u->senders);
+    list_init(&u->sender_link);
     waitq_init(&u->wait);
     mutex_init(&u->reading);
     mutex_init(&u->binding);
@@ -123,6 +125,10 @@ static int connect_dgram(struct unix_sock *u, const u8 *addr, u32 len)
     peer = unix_lookup(addr, len, u->type);
     if (IS_ERR(peer))
         return (int)PTR_ERR(peer);
+    if (!unix_may_send(u, peer)) {
+        unix_put(peer);
+        return -EPERM;
+    }
     set_peer(u, peer, UNIX_CONNECTED);
     unix_put(peer);
     return 0;
@@ -133,14 +139,34 @@ static bool backlog_open(struct unix_sock *l)
     return l->state != UNIX_LISTEN || l->nbacklog < l->max_backlog;
 }
 
-/* Put the server's end of a connection into the listener's backlog, when there is room. */
-static int try_enqueue(struct unix_sock *l, struct unix_sock *server)
+/* Two endpoints' locks at once: in the order of their addresses. */
+static void lock_two(struct unix_sock *a, struct unix_sock *b)
+{
+    spin_lock(a < b ? &a->lock : &b->lock);
+    if (a != b)
+        spin_lock(a < b ? &b->lock : &a->lock);
+}
+
+static void unlock_two(struct unix_sock *a, struct unix_sock *b)
+{
+    spin_unlock(&a->lock);
+    if (a != b)
+        spin_unlock(&b->lock);
+}
+
+/*
+ * Put the server's end of a connection into the listener's backlog, when there is room, and make
+ * it the client's peer: in one step, since somebody else may be connecting the client, too.
+ */
+static int try_enqueue(struct unix_sock *l, struct unix_sock *u, struct unix_sock *server)
 {
     int err = 0;
 
-    spin_lock(&l->lock);
+    lock_two(l, u);
     if (l->state != UNIX_LISTEN || l->shut_read) {
         err = -ECONNREFUSED;
+    } else if (u->state != UNIX_FREE) {
+        err = u->state == UNIX_CONNECTED ? -EISCONN : -EINVAL;
     } else if (l->nbacklog >= l->max_backlog) {
         err = -EAGAIN;
     } else {
@@ -151,8 +177,12 @@ static int try_enqueue(struct unix_sock *l, struct unix_sock *server)
         list_add_tail(&l->backlog, &server->backlog_link);
         ref_get(&server->refs);
         l->nbacklog++;
+        u->peer = server;
+        ref_get(&server->refs);
+        u->peer_cred = l->cred;
+        u->state = UNIX_CONNECTED;
     }
-    spin_unlock(&l->lock);
+    unlock_two(l, u);
     if (!err)
         waitq_wake(&l->wait, POLLIN | POLLRDNORM, 1);
     return err;
@@ -179,29 +209,19 @@ static int connect_stream(struct socket *s, struct unix_sock *l, bool nonblock)
         return -ENOMEM;
     server = server_sock->private;
     set_peer(server, u, UNIX_CONNECTED);
-    ref_get(&server->refs); /* once queued it may be accepted and closed at any time */
     do {
-        err = try_enqueue(l, server);
+        err = try_enqueue(l, u, server);
         if (err != -EAGAIN || nonblock)
             break;
         err = wait_event_deadline(&l->wait, backlog_open(l), socket_deadline(s->snd_timeout));
         if (err == -ETIMEDOUT)
             err = -EAGAIN;
     } while (!err);
-    if (err) {
+    if (err) { /* else it may have been accepted and closed already */
         dissolve(server);
         socket_free(server_sock);
-        unix_put(server);
-        return err;
     }
-    set_peer(u, server, UNIX_CONNECTED);
-    spin_lock(&u->lock);
-    u->peer_cred = l->cred;
-    if (server->state == UNIX_CLOSED) /* too early to find us in hang_up() */
-        u->shut_read = u->shut_write = true;
-    spin_unlock(&u->lock);
-    unix_put(server);
-    return 0;
+    return err;
 }
 
 static int unix_connect(struct socket *s, const u8 *addr, u32 len, bool nonblock)
@@ -380,7 +400,9 @@ static void unix_release(struct socket *s)
     unix_put(peer);
     waitq_wake(&u->wait, POLLIN | POLLOUT | POLLHUP, ~0u);
     unix_flush(u);
+    unix_wake_senders(u);
     unix_put(u);
+    unix_gc();
 }
 
 /* ---- looking ---- */
@@ -406,11 +428,15 @@ static int unix_name(struct socket *s, bool peer, u8 *addr)
     return (int)len;
 }
 
-static bool peer_has_room(struct unix_sock *u)
+static bool peer_has_room(struct socket *s)
 {
-    struct unix_sock *peer = unix_peer_get(u);
-    bool room = !peer || peer->queued < peer->limit;
+    struct unix_sock *u = s->private, *peer = unix_peer_get(u);
+    bool room = !peer || unix_has_room(u, peer, 0, s->sndbuf);
 
+    if (!room && u->type == SOCK_DGRAM) {
+        unix_want_room(u, peer);
+        room = unix_has_room(u, peer, 0, s->sndbuf);
+    }
     unix_put(peer);
     return room;
 }
@@ -431,7 +457,7 @@ static u32 unix_poll(struct socket *s, struct poll_table *pt)
     if (u->type != SOCK_DGRAM && u->state == UNIX_FREE)
         mask |= POLLHUP | POLLOUT;
     spin_unlock(&u->lock);
-    if (u->state != UNIX_LISTEN && peer_has_room(u))
+    if (u->state != UNIX_LISTEN && peer_has_room(s))
         mask |= POLLOUT | POLLWRNORM;
     return mask;
 }
@@ -457,7 +483,7 @@ static s64 unix_ioctl(struct socket *s, u32 cmd, u64 arg)
     }
     if (cmd == TIOCOUTQ) {
         struct unix_sock *peer = unix_peer_get(u);
-        n = peer ? (int)peer->queued : 0;
+        n = peer ? (int)peer->cost : 0;
         unix_put(peer);
         return put_user(n, arg);
     }

@@ -6,6 +6,9 @@
 #include "sentry/kernel/task.h"
 #include "sentry/net/unix.h"
 
+#define SKB_OVERHEAD     768 /* what Linux counts for the smallest message */
+#define DGRAM_QUEUED_MAX 10  /* net.unix.max_dgram_qlen */
+
 #define DGRAM_MAX 212960u /* a datagram larger than the default buffer is EMSGSIZE, as on Linux */
 
 void unix_flush(struct unix_sock *u)
@@ -19,7 +22,7 @@ void unix_flush(struct unix_sock *u)
         list_del(&skb->link);
         list_add_tail(&gone, &skb->link);
     }
-    u->queued = 0;
+    u->queued = u->nqueued = u->cost = 0;
     spin_unlock(&u->lock);
     list_for_each_safe (skb, next, &gone, link) {
         list_del(&skb->link);
@@ -38,6 +41,7 @@ static struct unix_skb *skb_from_user(struct unix_sock *from, struct message *m,
         return ERR_PTR(-ENOMEM);
     skb->len = (u32)n;
     skb->off = 0;
+    skb->cost = (u32)n + SKB_OVERHEAD;
     skb->scm = NULL;
     skb->name_len = from->name_len;
     memcpy(skb->name, from->name, from->name_len);
@@ -48,8 +52,26 @@ static struct unix_skb *skb_from_user(struct unix_sock *from, struct message *m,
     return skb;
 }
 
+bool unix_may_send(struct unix_sock *u, struct unix_sock *to)
+{
+    struct unix_sock *peer = __atomic_load_n(&to->peer, __ATOMIC_RELAXED);
+
+    return to->type != SOCK_DGRAM || !peer || peer == u;
+}
+
+/*
+ * A sender may fill the queue up to its SO_SNDBUF (the last message may go beyond); one that the
+ * receiver is not connected to only up to a number of messages.
+ */
+bool unix_has_room(struct unix_sock *u, struct unix_sock *to, u32 cost, u32 sndbuf)
+{
+    if (to->type == SOCK_DGRAM && to->peer != u && to->nqueued > DGRAM_QUEUED_MAX)
+        return false;
+    return !to->cost || to->cost + cost <= sndbuf;
+}
+
 /* 0: queued (skb and its control data now belong to the receiver); -EAGAIN: no room. */
-static int enqueue(struct unix_sock *to, struct unix_skb *skb)
+static int enqueue(struct socket *s, struct unix_sock *to, struct unix_skb *skb)
 {
     int err = 0;
 
@@ -58,11 +80,13 @@ static int enqueue(struct unix_sock *to, struct unix_skb *skb)
         err = to->type == SOCK_DGRAM ? -ECONNREFUSED : -EPIPE;
     else if (to->shut_read)
         err = -EPIPE;
-    else if (to->queued && to->queued + skb->len > to->limit)
+    else if (!unix_has_room(s->private, to, skb->cost, s->sndbuf))
         err = -EAGAIN;
     else {
         list_add_tail(&to->queue, &skb->link);
         to->queued += skb->len;
+        to->cost += skb->cost;
+        to->nqueued++;
     }
     spin_unlock(&to->lock);
     if (!err)
@@ -70,10 +94,10 @@ static int enqueue(struct unix_sock *to, struct unix_skb *skb)
     return err;
 }
 
-static bool has_room(struct unix_sock *to, u32 len)
+static bool may_try(struct socket *s, struct unix_sock *to, u32 cost)
 {
-    return to->state == UNIX_CLOSED || to->shut_read || !to->queued ||
-           to->queued + len <= to->limit;
+    return to->state == UNIX_CLOSED || to->shut_read ||
+           unix_has_room(s->private, to, cost, s->sndbuf);
 }
 
 static int enqueue_wait(struct socket *s, struct unix_sock *to, struct unix_skb *skb, u32 flags)
@@ -82,20 +106,25 @@ static int enqueue_wait(struct socket *s, struct unix_sock *to, struct unix_skb 
     u64 deadline = socket_deadline(s->snd_timeout);
 
     for (;;) {
-        int err = u->shut_write ? -EPIPE : enqueue(to, skb);
+        int err = u->shut_write ? -EPIPE : enqueue(s, to, skb);
 
         if (err != -EAGAIN || (flags & MSG_DONTWAIT))
             return err;
-        err = wait_event_deadline(&to->wait, has_room(to, skb->len) || u->shut_write, deadline);
+        err = wait_event_deadline(&to->wait, may_try(s, to, skb->cost) || u->shut_write, deadline);
         if (err)
             return err == -ETIMEDOUT ? -EAGAIN : err;
     }
 }
 
-static void skb_attach_scm(struct unix_skb *skb, struct message *m)
+static int skb_attach_scm(struct unix_skb *skb, struct message *m)
 {
+    int err = m->scm ? scm_take_off(m->scm) : 0;
+
+    if (err)
+        return err;
     skb->scm = m->scm;
     m->scm = NULL;
+    return 0;
 }
 
 /* A send that brought no control data still carries the sender's credentials for SO_PASSCRED. */
@@ -122,9 +151,11 @@ static s64 send_piece(struct socket *s, struct unix_sock *to, struct message *m,
 
     if (IS_ERR(skb))
         return PTR_ERR(skb);
-    skb_attach_scm(skb, m);
-    skb_default_cred(skb, to);
-    err = enqueue_wait(s, to, skb, m->flags);
+    err = skb_attach_scm(skb, m);
+    if (!err) {
+        skb_default_cred(skb, to);
+        err = enqueue_wait(s, to, skb, m->flags);
+    }
     if (!err)
         return (s64)n;
     scm_free(skb->scm);
@@ -171,7 +202,12 @@ static s64 send_packet(struct socket *s, struct message *m)
         if (!to)
             return u->shut_write ? -EPIPE : -ENOTCONN;
     }
-    n = m->uio.left > MIN(DGRAM_MAX, s->sndbuf) ? -EMSGSIZE : send_piece(s, to, m, m->uio.left);
+    if (m->uio.left > MIN(DGRAM_MAX, s->sndbuf))
+        n = -EMSGSIZE;
+    else if (!unix_may_send(u, to))
+        n = -EPERM;
+    else
+        n = send_piece(s, to, m, m->uio.left);
     unix_put(to);
     return n;
 }
@@ -201,6 +237,35 @@ static struct unix_skb *next_skb(struct unix_sock *u, struct unix_skb *prev)
     return l == &u->queue ? NULL : container_of(l, struct unix_skb, link);
 }
 
+static struct spinlock senders_lock = SPINLOCK_INIT; /* all lists of senders */
+
+void unix_want_room(struct unix_sock *u, struct unix_sock *to)
+{
+    spin_lock(&senders_lock);
+    if (list_empty(&u->sender_link))
+        ref_get(&u->refs);
+    list_del(&u->sender_link);
+    list_add_tail(&to->senders, &u->sender_link);
+    spin_unlock(&senders_lock);
+}
+
+void unix_wake_senders(struct unix_sock *to)
+{
+    while (!list_empty(&to->senders)) {
+        struct unix_sock *u = NULL;
+
+        spin_lock(&senders_lock);
+        if (!list_empty(&to->senders)) {
+            u = list_first(&to->senders, struct unix_sock, sender_link);
+            list_del(&u->sender_link);
+        }
+        spin_unlock(&senders_lock);
+        if (u)
+            waitq_wake(&u->wait, POLLOUT | POLLWRNORM, ~0u);
+        unix_put(u);
+    }
+}
+
 /* n more bytes of skb were read; free it when it is empty (a packet goes as a whole). */
 static void consume(struct unix_sock *u, struct unix_skb *skb, u32 n)
 {
@@ -210,8 +275,11 @@ static void consume(struct unix_sock *u, struct unix_skb *skb, u32 n)
     spin_lock(&u->lock);
     skb->off += n;
     u->queued -= n;
-    if (gone)
+    if (gone) {
         list_del(&skb->link);
+        u->cost -= skb->cost;
+        u->nqueued--;
+    }
     spin_unlock(&u->lock);
     if (!gone)
         return;
@@ -222,6 +290,7 @@ static void consume(struct unix_sock *u, struct unix_skb *skb, u32 n)
     if (peer)
         waitq_wake(&peer->wait, POLLOUT | POLLWRNORM, ~0u); /* its pollers */
     unix_put(peer);
+    unix_wake_senders(u);
 }
 
 /* Wait for data: 1 = there is some, 0 = end of file, or -errno. */
@@ -251,10 +320,9 @@ static int wait_data(struct socket *s, struct unix_sock *u, u32 flags, u64 deadl
 static void take_scm(struct unix_skb *skb, struct message *m)
 {
     if (m->flags & MSG_PEEK) {
-        m->scm = scm_copy(skb->scm);
+        m->scm = scm_peek(skb->scm);
     } else {
-        m->scm = skb->scm;
-        skb->scm = NULL;
+        m->scm = scm_take(&skb->scm);
     }
 }
 
