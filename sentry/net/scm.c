@@ -2,6 +2,7 @@
 /*
  * Control messages that carry descriptors and credentials: unix(7), cmsg(3).
  */
+#include <asm/socket.h>
 #include <linux/capability.h>
 #include "sentry/kernel/task.h"
 #include "sentry/net/socket.h"
@@ -102,7 +103,7 @@ static int take_cred(struct scm *scm, const u8 *data, u64 len)
     return 0;
 }
 
-static int parse(struct scm *scm, const u8 *buf, u64 len)
+static int parse(struct socket *s, struct message *m, const u8 *buf, u64 len)
 {
     u64 off = 0;
 
@@ -114,10 +115,13 @@ static int parse(struct scm *scm, const u8 *buf, u64 len)
         memcpy(&h, buf + off, sizeof(h));
         if (h.len < sizeof(h) || h.len > len - off)
             return -EINVAL;
-        if (h.level == SOL_SOCKET && h.type == SCM_RIGHTS)
-            err = take_files(scm, data, h.len - sizeof(h));
+        if (!m->scm)
+            err = s->ops->cmsg_in ? s->ops->cmsg_in(s, m, h.level, h.type, data, h.len - sizeof(h))
+                                  : -EINVAL;
+        else if (h.level == SOL_SOCKET && h.type == SCM_RIGHTS)
+            err = take_files(m->scm, data, h.len - sizeof(h));
         else if (h.level == SOL_SOCKET && h.type == SCM_CREDENTIALS)
-            err = take_cred(scm, data, h.len - sizeof(h));
+            err = take_cred(m->scm, data, h.len - sizeof(h));
         if (err)
             return err;
         if (CMSG_ROUND(h.len) >= len - off)
@@ -134,9 +138,11 @@ int scm_from_user(struct message *m, uva_t control, u64 len, struct socket *s)
 
     if (len > CONTROL_MAX)
         return -ENOBUFS;
-    m->scm = scm_new();
-    if (!m->scm)
-        return -ENOMEM;
+    if (s->family == AF_UNIX) { /* the others carry no files */
+        m->scm = scm_new();
+        if (!m->scm)
+            return -ENOMEM;
+    }
     if (len < sizeof(struct cmsg_header))
         return 0;
     buf = kmalloc(len);
@@ -145,7 +151,7 @@ int scm_from_user(struct message *m, uva_t control, u64 len, struct socket *s)
     if (!err)
         err = copy_from_user(buf, control, len);
     if (!err)
-        err = parse(m->scm, buf, len);
+        err = parse(s, m, buf, len);
     kfree(buf);
     if (err) {
         scm_free(m->scm);
@@ -154,27 +160,32 @@ int scm_from_user(struct message *m, uva_t control, u64 len, struct socket *s)
     return err;
 }
 
-/* Append one control message; *off advances. False: no room (nothing written). */
-static int put_cmsg(uva_t control, u64 room, u64 *off, int type, const void *data, u64 n)
+int cmsg_put(struct cmsg_room *room, int level, int type, const void *data, u64 n)
 {
-    struct cmsg_header h = {sizeof(h) + n, SOL_SOCKET, type};
+    struct cmsg_header h = {sizeof(h) + n, level, type};
+    u64 left = room->size - room->used;
     int err;
 
-    if (*off > room || room - *off < h.len)
-        return -ENOSPC;
-    err = copy_to_user(control + *off, &h, sizeof(h));
+    if (left < sizeof(h)) {
+        room->truncated = true;
+        return 0;
+    }
+    if (left < h.len) {
+        room->truncated = true;
+        h.len = left;
+    }
+    err = copy_to_user(room->at + room->used, &h, sizeof(h));
     if (!err)
-        err = copy_to_user(control + *off + sizeof(h), data, n);
-    *off = MIN(*off + CMSG_ROUND(h.len), room);
+        err = copy_to_user(room->at + room->used + sizeof(h), data, h.len - sizeof(h));
+    room->used += MIN(CMSG_ROUND(h.len), left);
     return err;
 }
 
 /* Install as many files as there is room for; the rest is dropped and reported as truncated. */
-static int put_files(struct message *m, uva_t control, u64 room, u64 *off, bool cloexec)
+static int put_files(struct message *m, struct cmsg_room *room)
 {
-    u64 fit = room > *off + sizeof(struct cmsg_header)
-                  ? (room - *off - sizeof(struct cmsg_header)) / 4
-                  : 0;
+    u64 left = room->size - room->used;
+    u64 fit = left > sizeof(struct cmsg_header) ? (left - sizeof(struct cmsg_header)) / 4 : 0;
     int fds[SCM_MAX_FD];
     u32 n = 0, want = (u32)MIN(fit, (u64)m->scm->nfiles);
 
@@ -182,30 +193,41 @@ static int put_files(struct message *m, uva_t control, u64 room, u64 *off, bool 
         int fd;
 
         file_get(m->scm->files[n]);
-        fd = fd_install_new(m->scm->files[n], cloexec);
+        fd = fd_install_new(m->scm->files[n], m->flags & MSG_CMSG_CLOEXEC);
         if (fd < 0)
             break;
         fds[n++] = fd;
     }
-    if (n < m->scm->nfiles)
-        m->out_flags |= MSG_CTRUNC;
-    return n ? put_cmsg(control, room, off, SCM_RIGHTS, fds, n * 4) : 0;
+    room->truncated |= n < m->scm->nfiles;
+    return n ? cmsg_put(room, SOL_SOCKET, SCM_RIGHTS, fds, n * 4) : 0;
 }
 
-int scm_to_user(struct message *m, uva_t control, u64 *len, bool passcred, bool cloexec)
+/* When the packet came, as SO_TIMESTAMP or SO_TIMESTAMPNS want to know it. */
+static int put_stamp(struct socket *s, u64 stamp, struct cmsg_room *room)
 {
-    u64 room = *len, off = 0;
-    int err = 0;
+    s64 t[2] = {(s64)(stamp / NSEC_PER_SEC), (s64)(stamp % NSEC_PER_SEC)};
 
-    if (m->scm && passcred) {
-        err = put_cmsg(control, room, &off, SCM_CREDENTIALS, &m->scm->cred, sizeof(m->scm->cred));
-        if (err == -ENOSPC) {
-            m->out_flags |= MSG_CTRUNC;
-            err = 0;
-        }
-    }
+    if (!stamp || (!s->timestamp && !s->timestampns))
+        return 0;
+    if (!s->timestampns)
+        t[1] /= 1000;
+    return cmsg_put(room, SOL_SOCKET, s->timestampns ? SO_TIMESTAMPNS_OLD : SO_TIMESTAMP_OLD, t,
+                    sizeof(t));
+}
+
+int scm_to_user(struct socket *s, struct message *m, uva_t control, u64 *len)
+{
+    struct cmsg_room room = {.at = control, .size = *len};
+    int err = put_stamp(s, m->pkt.stamp, &room);
+
+    if (!err && s->ops->cmsg_out)
+        err = s->ops->cmsg_out(s, m, &room);
+    if (!err && m->scm && s->passcred)
+        err = cmsg_put(&room, SOL_SOCKET, SCM_CREDENTIALS, &m->scm->cred, sizeof(m->scm->cred));
     if (!err && m->scm && m->scm->nfiles)
-        err = put_files(m, control, room, &off, cloexec);
-    *len = off;
+        err = put_files(m, &room);
+    if (room.truncated)
+        m->out_flags |= MSG_CTRUNC;
+    *len = room.used;
     return err;
 }

@@ -3,7 +3,9 @@
  * Sockets as files, and what every family shares.
  */
 #include "sentry/net/socket.h"
+#include <linux/sockios.h>
 #include "sentry/kernel/task.h"
+#include "sentry/net/netdev.h"
 
 #define DEFAULT_BUFFER 212992 /* net.core.wmem_default */
 
@@ -23,7 +25,30 @@ struct socket *socket_alloc(int family, int type, int protocol)
     s->protocol = protocol;
     s->sndbuf = s->rcvbuf = DEFAULT_BUFFER;
     s->linger = -1;
+    s->rcvlowat = 1;
+    s->uid = current->cred->fsuid;
     return s;
+}
+
+void socket_inherit(struct socket *s, const struct socket *listener)
+{
+    s->sndbuf = listener->sndbuf;
+    s->rcvbuf = listener->rcvbuf;
+    s->buf_locked = listener->buf_locked;
+    s->reuseaddr = listener->reuseaddr;
+    s->reuseport = listener->reuseport;
+    s->keepalive = listener->keepalive;
+    s->oobinline = listener->oobinline;
+    s->dontroute = listener->dontroute;
+    s->linger = listener->linger;
+    s->rcvlowat = listener->rcvlowat;
+    s->priority = listener->priority;
+    s->mark = listener->mark;
+    s->timestamp = listener->timestamp;
+    s->timestampns = listener->timestampns;
+    s->uid = listener->uid;
+    s->snd_timeout = listener->snd_timeout;
+    s->rcv_timeout = listener->rcv_timeout;
 }
 
 void socket_free(struct socket *s)
@@ -70,11 +95,28 @@ static u32 socket_poll(struct vfs_file *f, struct poll_table *pt)
     return s->ops->poll(s, pt);
 }
 
+static s64 get_stamp(struct socket *s, u64 unit, u64 arg)
+{
+    s64 t[2] = {(s64)(s->stamp / NSEC_PER_SEC), (s64)(s->stamp % NSEC_PER_SEC / unit)};
+
+    return s->stamp ? copy_to_user(arg, t, sizeof(t)) : -ENOENT;
+}
+
 static s64 socket_ioctl(struct vfs_file *f, u32 cmd, u64 arg)
 {
     struct socket *s = socket_of(f);
+    s64 r = s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
 
-    return s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
+    if (r != -ENOTTY)
+        return r;
+    switch (cmd) {
+    case SIOCGSTAMP_OLD:
+        return get_stamp(s, 1000, arg);
+    case SIOCGSTAMPNS_OLD:
+        return get_stamp(s, 1, arg);
+    default:
+        return netdev_ioctl(s, cmd, arg);
+    }
 }
 
 static void socket_release(struct vfs_file *f)
@@ -97,6 +139,8 @@ struct vfs_file *socket_file(struct socket *s, int flags)
 
     if (IS_ERR(f))
         socket_free(s);
+    else
+        s->ino = f->inode->attr.ino;
     return f;
 }
 

@@ -24,7 +24,7 @@ struct mmsghdr_ {
     u32 len, pad;
 };
 
-static const struct socket_family *const families[] = {&unix_family};
+static const struct socket_family *const families[] = {&unix_family, &inet_family, &inet6_family};
 
 static struct socket *make_socket(int family, int type, int protocol)
 {
@@ -403,7 +403,7 @@ static int put_results(struct message *m, struct user_msghdr_ *h, uva_t msg, str
         h->name_len = m->name_len;
     }
     if (!err)
-        err = scm_to_user(m, h->control, &h->control_len, s->passcred, m->flags & MSG_CMSG_CLOEXEC);
+        err = scm_to_user(s, m, h->control, &h->control_len);
     h->flags = m->out_flags | (m->flags & MSG_CMSG_CLOEXEC);
     if (!err)
         err = put_user(h->name_len, msg + offsetof(struct user_msghdr_, name_len));

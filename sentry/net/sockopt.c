@@ -4,11 +4,14 @@
  * getopt.
  */
 #include <asm/socket.h>
+#include <linux/capability.h>
+#include "sentry/kernel/task.h"
 #include "sentry/net/socket.h"
 #include "sentry/syscall/syscall.h"
 
-#define OPTION_MAX 128
-#define BUFFER_MIN 2304
+#define OPTION_MAX 256
+#define BUFFER_MIN 2304u
+#define SNDBUF_MIN 4608u
 #define BUFFER_MAX 212992 /* net.core.wmem_max */
 
 /* 0 is no time-out, and so is one that never comes; less than 0 is as short as can be. */
@@ -29,7 +32,7 @@ static u32 buffer_size(int v)
 {
     u32 n = (u32)MIN(MAX(v, 0), BUFFER_MAX) * 2;
 
-    return MAX(n, (u32)BUFFER_MIN);
+    return MAX(n, BUFFER_MIN);
 }
 
 static int set_bool(struct socket *s, bool *field, int v)
@@ -40,27 +43,87 @@ static int set_bool(struct socket *s, bool *field, int v)
     return 0;
 }
 
+static bool is_timeout(int name)
+{
+    return name == SO_RCVTIMEO_OLD || name == SO_SNDTIMEO_OLD || name == SO_RCVTIMEO_NEW ||
+           name == SO_SNDTIMEO_NEW;
+}
+
+static u64 *timeout_of(struct socket *s, int name)
+{
+    return name == SO_RCVTIMEO_OLD || name == SO_RCVTIMEO_NEW ? &s->rcv_timeout : &s->snd_timeout;
+}
+
+/* Everything goes by the one interface there is. */
+static int bind_to_device(const u8 *name, u32 len)
+{
+    if (!capable(CAP_NET_RAW))
+        return -EPERM;
+    return !len || !name[0] || (len >= 2 && !strncmp((const char *)name, "lo", len)) ? 0 : -ENODEV;
+}
+
 static int set_socket_option(struct socket *s, int name, const u8 *value, u32 len)
 {
     s64 tv[2] = {0};
     int v;
 
-    if (name == SO_RCVTIMEO_OLD || name == SO_SNDTIMEO_OLD) {
+    if (is_timeout(name)) {
         if (len < sizeof(tv))
             return -EINVAL;
         memcpy(tv, value, sizeof(tv));
-        return set_timeout(name == SO_RCVTIMEO_OLD ? &s->rcv_timeout : &s->snd_timeout, tv);
+        return set_timeout(timeout_of(s, name), tv);
     }
+    if (name == SO_BINDTODEVICE)
+        return bind_to_device(value, len);
     if (len < sizeof(v))
         return -EINVAL;
     memcpy(&v, value, sizeof(v));
     switch (name) {
+    case SO_SNDBUFFORCE:
+        if (!capable(CAP_NET_ADMIN))
+            return -EPERM;
+        /* fall through */
     case SO_SNDBUF:
-        s->sndbuf = buffer_size(v);
+        s->sndbuf = MAX(buffer_size(v), SNDBUF_MIN);
+        s->buf_locked = true;
         return 0;
+    case SO_RCVBUFFORCE:
+        if (!capable(CAP_NET_ADMIN))
+            return -EPERM;
+        /* fall through */
     case SO_RCVBUF:
         s->rcvbuf = buffer_size(v);
+        s->buf_locked = true;
         return 0;
+    case SO_RCVLOWAT:
+        s->rcvlowat = v < 0 ? 0x7fffffff : MAX(v, 1);
+        return 0;
+    case SO_PRIORITY:
+        if ((v < 0 || v > 6) && !capable(CAP_NET_ADMIN) && !capable(CAP_NET_RAW))
+            return -EPERM;
+        s->priority = v;
+        return 0;
+    case SO_MARK:
+        if (!capable(CAP_NET_ADMIN) && !capable(CAP_NET_RAW))
+            return -EPERM;
+        s->mark = (u32)v;
+        return 0;
+    case SO_DEBUG:
+        return v && !capable(CAP_NET_ADMIN) ? -EACCES : set_bool(s, &s->debug, v);
+    case SO_REUSEPORT:
+        return set_bool(s, &s->reuseport, v);
+    case SO_OOBINLINE:
+        return set_bool(s, &s->oobinline, v);
+    case SO_DONTROUTE:
+        return set_bool(s, &s->dontroute, v);
+    case SO_TIMESTAMP_OLD:
+        s->timestampns = false;
+        return set_bool(s, &s->timestamp, v);
+    case SO_TIMESTAMPNS_OLD:
+        s->timestamp = false;
+        return set_bool(s, &s->timestampns, v);
+    case SO_RXQ_OVFL:
+        return set_bool(s, &s->rxq_ovfl, v);
     case SO_PASSCRED:
         return set_bool(s, &s->passcred, v);
     case SO_REUSEADDR:
@@ -137,6 +200,39 @@ static int get_int_option(struct socket *s, int name, int *v)
     case SO_RCVBUF:
         *v = (int)s->rcvbuf;
         return 0;
+    case SO_RCVLOWAT:
+        *v = s->rcvlowat;
+        return 0;
+    case SO_SNDLOWAT:
+        *v = 1;
+        return 0;
+    case SO_PRIORITY:
+        *v = s->priority;
+        return 0;
+    case SO_MARK:
+        *v = (int)s->mark;
+        return 0;
+    case SO_DEBUG:
+        *v = s->debug;
+        return 0;
+    case SO_REUSEPORT:
+        *v = s->reuseport;
+        return 0;
+    case SO_OOBINLINE:
+        *v = s->oobinline;
+        return 0;
+    case SO_DONTROUTE:
+        *v = s->dontroute;
+        return 0;
+    case SO_TIMESTAMP_OLD:
+        *v = s->timestamp;
+        return 0;
+    case SO_TIMESTAMPNS_OLD:
+        *v = s->timestampns;
+        return 0;
+    case SO_RXQ_OVFL:
+        *v = s->rxq_ovfl;
+        return 0;
     case SO_ACCEPTCONN:
         *v = s->ops->listening && s->ops->listening(s);
         return 0;
@@ -163,8 +259,8 @@ static int get_socket_option(struct socket *s, int name, u8 *buf, u32 *len)
     s64 tv[2];
     int v[2], err;
 
-    if (name == SO_RCVTIMEO_OLD || name == SO_SNDTIMEO_OLD) {
-        timeout = name == SO_RCVTIMEO_OLD ? s->rcv_timeout : s->snd_timeout;
+    if (is_timeout(name)) {
+        timeout = *timeout_of(s, name);
         tv[0] = (s64)(timeout / NSEC_PER_SEC);
         tv[1] = (s64)(timeout % NSEC_PER_SEC / 1000);
         memcpy(buf, tv, sizeof(tv));
@@ -176,6 +272,15 @@ static int get_socket_option(struct socket *s, int name, u8 *buf, u32 *len)
         v[1] = MAX(s->linger, 0);
         memcpy(buf, v, sizeof(v));
         *len = MIN(*len, (u32)sizeof(v));
+        return 0;
+    }
+    if (name == SO_PEERCRED) { /* a family that has none */
+        memcpy(buf, &(struct ucred){0, ~0u, ~0u}, sizeof(struct ucred));
+        *len = MIN(*len, (u32)sizeof(struct ucred));
+        return 0;
+    }
+    if (name == SO_BINDTODEVICE) {
+        *len = 0;
         return 0;
     }
     err = get_int_option(s, name, v);
