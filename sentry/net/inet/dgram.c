@@ -281,7 +281,8 @@ s64 dgram_receive(struct socket *s, struct message *m)
         d = next(s, m, &err);
         if (!d)
             return err;
-        s->stamp = d->pkt.stamp;
+        if (!s->timestamp && !s->timestampns)
+            s->stamp = d->pkt.stamp;
     }
     n = MIN((u64)d->len, m->uio.left);
     if (copy_to_uio(&m->uio, d->data, n) != n) {

@@ -295,9 +295,13 @@ static void stop_listening(struct tcp_sock *l);
 
 static int disconnect(struct tcp_sock *t)
 {
+    bool reset = t->in.state != TCP_CLOSE && t->in.state != TCP_LISTEN;
+
     if (t->in.state == TCP_LISTEN)
         stop_listening(t);
     forget_connection(t);
+    if (reset)
+        t->in.error = ECONNRESET;
     wake_all(&t->in.wait);
     return 0;
 }
@@ -515,10 +519,12 @@ static int tcp_shutdown(struct socket *s, int how)
             disconnect(t);
         return 0;
     }
-    if (t->in.state == TCP_CLOSE && !t->fin)
+    if (t->in.state == TCP_CLOSE) {
+        t->in.shut_read |= how != SHUT_WR; /* as on Linux, it has an effect all the same */
+        t->in.shut_write |= how != SHUT_RD;
+        wake_all(&t->in.wait);
         return -ENOTCONN;
-    if (t->in.state == TCP_CLOSE)
-        return -ENOTCONN;
+    }
     if (t->in.state == TCP_SYN_SENT)
         return how != SHUT_WR ? disconnect(t) : 0;
     if (how != SHUT_WR)

@@ -454,8 +454,12 @@ s64 tcp_receive(struct socket *s, struct message *m)
         return -ENOTCONN;
     if (m->flags & MSG_OOB)
         return receive_urgent(s, m);
+    if (!m->uio.left) { /* nothing is wanted, but waited for */
+        n = t->queued ? 0 : at_the_end(t, m->flags & MSG_DONTWAIT);
+        return n == 1 ? wait_event_deadline(&t->in.wait, t->queued || over(t), deadline) : n;
+    }
     target = m->flags & MSG_WAITALL ? m->uio.left : MIN(MAX((u64)s->rcvlowat, 1UL), m->uio.left);
-    if (m->flags & MSG_PEEK && target)
+    if (m->flags & MSG_PEEK)
         return peek(s, m, target, deadline);
     while (m->uio.left) {
         n = take_locked(t, m);
