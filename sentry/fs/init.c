@@ -4,6 +4,7 @@
 // boot information. A mountpoint that is missing is made; where that cannot be (read-only root), a
 // directory in memory stands in, which exists only as a name in the dentry cache below its mount.
 
+#include "sentry/fs/boot_paths.h"
 #include "sentry/fs/dev/dev.h"
 #include "sentry/fs/gofer.h"
 #include "sentry/fs/internal.h"
@@ -13,6 +14,7 @@
 #include "sentry/fs/tmpfs/tmpfs.h"
 #include "sentry/fs/tty/tty.h"
 #include "sentry/kernel/kernel.h"
+#include "sentry/kernel/program.h"
 
 #define OPTIONS_MAX 1024
 
@@ -148,6 +150,24 @@ static int make_mountpoint(const char *dest, bool isdir)
     return err;
 }
 
+int make_directory(const char *path)
+{
+    return make_mountpoint(path, true);
+}
+
+int make_parents(const char *path)
+{
+    char *dir = kstrdup(path), *slash = dir ? strrchr(dir, '/') : NULL;
+    int err = dir ? 0 : -ENOMEM;
+
+    if (slash && slash != dir) {
+        *slash = 0;
+        err = make_mountpoint(dir, true);
+    }
+    kfree(dir);
+    return err;
+}
+
 static int attach_at(struct super *sb, const char *dest, u32 flags, const char *source)
 {
     struct path at;
@@ -209,10 +229,26 @@ static bool is_readonly(const struct boot_mount *m)
     return m->readonly || (flags & MS_RDONLY);
 }
 
-int vfs_init(void)
+static int mount_all(struct boot_failure *why)
+{
+    for (u32 n = 0; n < boot.nmounts; n++) {
+        const struct boot_mount *m = &boot.mounts[n];
+        int err = mount_one(m);
+
+        if (!err)
+            continue;
+        snprintf_(why->text, sizeof(why->text), "error mounting \"%s\" to rootfs at \"%s\": %s",
+                  m->type, m->dest, error_text(err));
+        return err;
+    }
+    return root_mount ? 0 : -ENOENT;
+}
+
+int vfs_init(struct boot_failure *why)
 {
     int err;
 
+    snprintf_(why->text, sizeof(why->text), "out of memory");
     dcache_init();
     inode_init();
     file_init();
@@ -225,16 +261,13 @@ int vfs_init(void)
     stand_ins = tmpfs_new("tmpfs", "");
     if (IS_ERR(stand_ins))
         return (int)PTR_ERR(stand_ins);
-    for (u32 n = 0; n < boot.nmounts; n++) {
-        err = mount_one(&boot.mounts[n]);
-        if (err) {
-            log_warn("cannot mount %s (%s): error %d", boot.mounts[n].dest, boot.mounts[n].type,
-                     -err);
-            return err;
-        }
-    }
+    err = mount_all(why);
+    if (!err)
+        err = boot_paths(why);
+    if (err)
+        return err;
     for (u32 n = 0; n < boot.nmounts; n++)
         if (is_readonly(&boot.mounts[n]))
             make_readonly(boot.mounts[n].dest);
-    return root_mount ? 0 : -ENOENT;
+    return 0;
 }

@@ -427,6 +427,7 @@ struct chrdev {
 };
 void chrdev_register(const struct chrdev *c); /* at init; c stays */
 const struct chrdev *chrdev_nth(unsigned n);  /* in order of registration; NULL at the end */
+bool chrdev_exists(u64 rdev);
 int chrdev_open(struct inode *ino, struct vfs_file *f);
 int fifo_open(struct inode *ino, struct vfs_file *f); /* pipe.c */
 /* F_SETPIPE_SZ, F_GETPIPE_SZ; -EBADF when f is no pipe. pipe.c */
@@ -473,6 +474,13 @@ struct fs_context *fs_context_copy(struct fs_context *fs);
 void fs_context_get(struct fs_context *fs);
 void fs_context_put(struct fs_context *fs);
 
-/* Build the mount tree of the container from the boot information; sets root_mount. fs/init.c */
-int vfs_init(void);
+/* Why the container cannot be made, for the user. */
+struct boot_failure {
+    char text[512];
+};
+/*
+ * Build the mount tree of the container from the boot information; sets root_mount. 0, or -errno with
+ * a reason. fs/init.c
+ */
+int vfs_init(struct boot_failure *why);
 struct fs_context *fs_context_initial(void);

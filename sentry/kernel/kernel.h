@@ -79,6 +79,8 @@ void crash_test_start(const char *kind);
 /* The names that uname(2) shows now. misc_calls.c */
 struct new_utsname;
 void uts_get(struct new_utsname *out);
+/* Before the first process runs: host or domain name. 0, or -EINVAL when it is too long. */
+int uts_set(bool host, const char *name);
 
 /* Clocks and tables of sentry/kernel/; before everything else. start.c */
 void kernel_init(void);

@@ -7,23 +7,31 @@
 #include "sentry/kernel/kernel.h"
 #include "sentry/kernel/control.h"
 #include "sentry/kernel/start.h"
+#include "sentry/kernel/sysctl.h"
 #include "sentry/mm/mm.h"
 
 /* The host ends us with this status when the sandbox could not even start (as runc does). */
 #define STATUS_START_FAILED 128
 
+static _Noreturn void give_up(int err, const char *why)
+{
+    log_warn("cannot create the container: %s (error %d)", why, -err);
+    control_created(err, why);
+    machine_exit(STATUS_START_FAILED);
+}
+
 void sentry_main(void)
 {
+    struct boot_failure why;
     int err;
 
     kernel_init();
     page_release_start();
-    err = vfs_init();
-    if (err) {
-        log_warn("cannot build the container's mount tree: error %d", -err);
-        control_created(err, "the mounts of the container cannot be made");
-        machine_exit(STATUS_START_FAILED);
-    }
+    err = sysctl_boot(why.text, sizeof(why.text));
+    if (!err)
+        err = vfs_init(&why);
+    if (err)
+        give_up(err, why.text);
     host_events_start();
     start_first_process();
     if (boot.crash)

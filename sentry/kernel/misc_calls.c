@@ -23,9 +23,21 @@ void uts_init(void)
 {
     snprintf_(uts.nodename, sizeof(uts.nodename), "%s",
               boot.hostname ? boot.hostname : "localhost");
+    if (boot.domainname)
+        snprintf_(uts.domainname, sizeof(uts.domainname), "%s", boot.domainname);
     snprintf_(uts.release, sizeof(uts.release), "%s", boot.release ? boot.release : "4.4.0");
     snprintf_(uts.version, sizeof(uts.version), "%s",
               boot.version ? boot.version : "#1 SMP Sun Jan 10 15:06:54 PST 2016");
+}
+
+int uts_set(bool host, const char *name)
+{
+    size_t len = strlen(name);
+
+    if (len > __NEW_UTS_LEN)
+        return -EINVAL;
+    memcpy(host ? uts.nodename : uts.domainname, name, len + 1);
+    return 0;
 }
 
 void uts_get(struct new_utsname *out)

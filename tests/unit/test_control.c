@@ -559,6 +559,79 @@ START_TEST(processes_and_texts)
 }
 END_TEST
 
+static const char *const sysctls[] = {"net.core.somaxconn=77", "kernel/sem=1 2\t3  4",
+                                      "kernel.domainname=example.org", NULL};
+static const char *const masked[] = {"/etc/passwd", "/var", "/nonexistent", NULL};
+static const char *const read_only[] = {"/etc", "/proc/sys", "/nonexistent", NULL};
+static const struct sandbox_device devices[] = {
+    {"/dev/my/null", S_IFCHR | 0640, 1, 3, 5, 6},
+    {"/dev/null", S_IFCHR | 0666, 1, 3, 0, 0},
+    {"/dev/pipe", S_IFIFO | 0600, 0, 0, 7, 0},
+    {"/dev/kvm", S_IFCHR | 0666, 10, 232, 0, 0},
+};
+
+static void many_paths(struct sandbox_config *c)
+{
+    c->sysctl = sysctls;
+    c->masked_paths = masked;
+    c->readonly_paths = read_only;
+    c->devices = devices;
+    c->ndevices = sizeof(devices) / sizeof(devices[0]);
+    c->process.cwd = "/made/for/me";
+    c->process.oom_score_adj = 300;
+}
+
+START_TEST(paths)
+{
+    static const char *const argv[] = {
+        "/bin/busybox", "sh", "-c",
+        "b=/bin/busybox; pwd; $b wc -c < /etc/passwd; $b ls /var | $b wc -l;"
+        "$b cat /proc/sys/net/core/somaxconn /proc/sys/kernel/sem /proc/sys/kernel/domainname;"
+        "echo x 2>/dev/null > /etc/new || echo refused;"
+        "echo x 2>/dev/null > /var/new || echo refused;"
+        "echo x > /made/for/me/too && echo taken;"
+        "$b stat -c '%A %u %g %t %T' /dev/my/null /dev/null /dev/pipe; $b ls /dev/kvm 2>&1;"
+        "echo x > /dev/my/null; cat /proc/self/oom_score_adj; echo $HOME",
+        NULL};
+
+    if (access(argv[0], X_OK))
+        return;
+    create(argv, many_paths);
+    expect_created();
+    ck_assert_int_eq(ask(box.launcher, CONTROL_START, 0, 0), 0);
+    ck_assert_str_eq(read_all(box.out),
+                     "/made/for/me\n0\n0\n77\n1\t2\t3\t4\nexample.org\nrefused\nrefused\ntaken\n"
+                     "crw-r----- 5 6 1 3\ncrw-rw-rw- 0 0 1 3\nprw------- 7 0 0 0\n"
+                     "ls: /dev/kvm: No such file or directory\n300\n/\n");
+}
+END_TEST
+
+static const char *bad_sysctl[2];
+
+static void with_sysctl(struct sandbox_config *c)
+{
+    c->sysctl = bad_sysctl;
+}
+
+START_TEST(unknown_sysctl)
+{
+    static const char *const cases[][2] = {
+        {"net.foo.bar=1", "sysctl \"net.foo.bar\" is not known in the sandbox"},
+        {"net.core.somaxconn=-1", "sysctl \"net.core.somaxconn\": invalid argument"},
+        {"net.core.somaxconn=99999999999999999999",
+         "sysctl \"net.core.somaxconn\": invalid argument"},
+        {"kernel.sem=1 2 3", "sysctl \"kernel.sem\": invalid argument"},
+        {"kernel.sem", "sysctl \"kernel.sem\": invalid argument"},
+    };
+    char text[512];
+
+    bad_sysctl[0] = cases[_i][0];
+    create(sleeper, with_sysctl);
+    ck_assert_int_lt((int)told(text, sizeof(text)).a, 0);
+    ck_assert_str_eq(text, cases[_i][1]);
+}
+END_TEST
+
 /* A client that makes mistakes loses its connection, and nobody else notices. */
 START_TEST(hostile_client)
 {
@@ -638,6 +711,8 @@ int main(int argc, char **argv)
     tcase_add_test(t, pids_limit);
     tcase_add_test(t, pause_resume);
     tcase_add_test(t, processes_and_texts);
+    tcase_add_test(t, paths);
+    tcase_add_loop_test(t, unknown_sysctl, 0, 5);
     tcase_add_test(t, hostile_client);
     tcase_add_test(t, long_path);
     suite_add_tcase(s, t);

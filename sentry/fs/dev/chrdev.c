@@ -33,18 +33,29 @@ const struct chrdev *chrdev_nth(unsigned n)
     return n < ndrivers ? drivers[n] : NULL;
 }
 
+static const struct chrdev *find(u64 rdev)
+{
+    u32 major = dev_major(rdev), minor = dev_minor(rdev);
+
+    for (unsigned i = 0; i < ndrivers; i++)
+        if (drivers[i]->major == major && minor - drivers[i]->minor < drivers[i]->nminors)
+            return drivers[i];
+    return NULL;
+}
+
+bool chrdev_exists(u64 rdev)
+{
+    return find(rdev);
+}
+
 int chrdev_open(struct inode *ino, struct vfs_file *f)
 {
-    u32 major = dev_major(ino->attr.rdev), minor = dev_minor(ino->attr.rdev);
+    const struct chrdev *c = find(ino->attr.rdev);
 
-    for (unsigned i = 0; i < ndrivers; i++) {
-        const struct chrdev *c = drivers[i];
-        if (c->major == major && minor - c->minor < c->nminors) {
-            f->ops = c->fops;
-            return c->open ? c->open(ino, f) : 0;
-        }
-    }
-    return -ENXIO;
+    if (!c)
+        return -ENXIO;
+    f->ops = c->fops;
+    return c->open ? c->open(ino, f) : 0;
 }
 
 int dev_make_node(const char *name, u32 mode, u64 rdev)

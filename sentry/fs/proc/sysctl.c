@@ -6,12 +6,20 @@
 #include <linux/utsname.h>
 #include "sentry/fs/proc/proc.h"
 #include "sentry/kernel/kernel.h"
+#include "sentry/kernel/sysctl.h"
 
 #define SHOW_TEXT(fn, text)                                \
     static int fn(struct seq *s, const struct proc_ctx *c) \
     {                                                      \
         (void)c;                                           \
         seq_puts(s, text "\n");                            \
+        return 0;                                          \
+    }
+#define SHOW_SYSCTL(fn, name)                              \
+    static int fn(struct seq *s, const struct proc_ctx *c) \
+    {                                                      \
+        (void)c;                                           \
+        seq_printf(s, "%s\n", sysctl_text(name));          \
         return 0;                                          \
     }
 #define SHOW_UTS(fn, field)                                \
@@ -39,12 +47,12 @@ SHOW_TEXT(show_one, "1")
 SHOW_TEXT(show_two, "2")
 SHOW_TEXT(show_entropy, "256")
 SHOW_TEXT(show_core_pattern, "core")
-SHOW_TEXT(show_sem, "32000\t1024000000\t500\t32000")
-SHOW_TEXT(show_shmmax, "18446744073692774399")
-SHOW_TEXT(show_shmmni, "4096")
-SHOW_TEXT(show_msgmax, "8192")
-SHOW_TEXT(show_msgmnb, "16384")
-SHOW_TEXT(show_msgmni, "32000")
+SHOW_SYSCTL(show_sem, "kernel.sem")
+SHOW_SYSCTL(show_shmmax, "kernel.shmmax")
+SHOW_SYSCTL(show_shmmni, "kernel.shmmni")
+SHOW_SYSCTL(show_msgmax, "kernel.msgmax")
+SHOW_SYSCTL(show_msgmnb, "kernel.msgmnb")
+SHOW_SYSCTL(show_msgmni, "kernel.msgmni")
 SHOW_TEXT(show_max_map_count, "65530")
 SHOW_TEXT(show_mmap_min_addr, "65536")
 SHOW_TEXT(show_overcommit_ratio, "50")
@@ -57,11 +65,29 @@ SHOW_TEXT(show_pipe_soft, "16384")
 SHOW_TEXT(show_watches, "65536")
 SHOW_TEXT(show_instances, "128")
 SHOW_TEXT(show_queued, "16384")
-SHOW_TEXT(show_somaxconn, "4096")
-SHOW_TEXT(show_port_range, "16000\t65535")
-SHOW_TEXT(show_tcp_mem, "4096\t131072\t6291456")
+SHOW_SYSCTL(show_somaxconn, "net.core.somaxconn")
+SHOW_SYSCTL(show_port_range, "net.ipv4.ip_local_port_range")
+SHOW_SYSCTL(show_tcp_rmem, "net.ipv4.tcp_rmem")
+SHOW_SYSCTL(show_tcp_wmem, "net.ipv4.tcp_wmem")
 SHOW_TEXT(show_congestion, "reno cubic")
-SHOW_TEXT(show_rmem, "212992")
+SHOW_SYSCTL(show_shmall, "kernel.shmall")
+SHOW_SYSCTL(show_rmid_forced, "kernel.shm_rmid_forced")
+SHOW_SYSCTL(show_rmem_default, "net.core.rmem_default")
+SHOW_SYSCTL(show_rmem_max, "net.core.rmem_max")
+SHOW_SYSCTL(show_wmem_default, "net.core.wmem_default")
+SHOW_SYSCTL(show_wmem_max, "net.core.wmem_max")
+SHOW_SYSCTL(show_ip_forward, "net.ipv4.ip_forward")
+SHOW_SYSCTL(show_nonlocal_bind, "net.ipv4.ip_nonlocal_bind")
+SHOW_SYSCTL(show_port_start, "net.ipv4.ip_unprivileged_port_start")
+SHOW_SYSCTL(show_ping_range, "net.ipv4.ping_group_range")
+SHOW_SYSCTL(show_fin_timeout, "net.ipv4.tcp_fin_timeout")
+SHOW_SYSCTL(show_ka_intvl, "net.ipv4.tcp_keepalive_intvl")
+SHOW_SYSCTL(show_ka_probes, "net.ipv4.tcp_keepalive_probes")
+SHOW_SYSCTL(show_ka_time, "net.ipv4.tcp_keepalive_time")
+SHOW_SYSCTL(show_syn_backlog, "net.ipv4.tcp_max_syn_backlog")
+SHOW_SYSCTL(show_sack, "net.ipv4.tcp_sack")
+SHOW_SYSCTL(show_syncookies, "net.ipv4.tcp_syncookies")
+SHOW_SYSCTL(show_tw_reuse, "net.ipv4.tcp_tw_reuse")
 
 static void put_uuid(struct seq *s, const u8 *b)
 {
@@ -131,7 +157,8 @@ static const struct proc_entry kernel_children[] = {
     PROC_FILE("pid_max", 0444, show_pid_max),
     PROC_FILE("randomize_va_space", 0444, show_two),
     PROC_FILE("sem", 0444, show_sem),
-    PROC_FILE("shmall", 0444, show_shmmax),
+    PROC_FILE("shm_rmid_forced", 0444, show_rmid_forced),
+    PROC_FILE("shmall", 0444, show_shmall),
     PROC_FILE("shmmax", 0444, show_shmmax),
     PROC_FILE("shmmni", 0444, show_shmmni),
     PROC_FILE("threads-max", 0444, show_threads_max),
@@ -171,19 +198,31 @@ static const struct proc_entry fs_children[] = {
 };
 
 static const struct proc_entry net_core_children[] = {
-    PROC_FILE("somaxconn", 0444, show_somaxconn), PROC_FILE("rmem_default", 0444, show_rmem),
-    PROC_FILE("rmem_max", 0444, show_rmem),       PROC_FILE("wmem_default", 0444, show_rmem),
-    PROC_FILE("wmem_max", 0444, show_rmem),       {0},
+    PROC_FILE("rmem_default", 0444, show_rmem_default),
+    PROC_FILE("rmem_max", 0444, show_rmem_max),
+    PROC_FILE("somaxconn", 0444, show_somaxconn),
+    PROC_FILE("wmem_default", 0444, show_wmem_default),
+    PROC_FILE("wmem_max", 0444, show_wmem_max),
+    {0},
 };
 
 static const struct proc_entry ipv4_children[] = {
-    PROC_FILE("ip_forward", 0444, show_zero),
+    PROC_FILE("ip_forward", 0444, show_ip_forward),
     PROC_FILE("ip_local_port_range", 0444, show_port_range),
+    PROC_FILE("ip_nonlocal_bind", 0444, show_nonlocal_bind),
+    PROC_FILE("ip_unprivileged_port_start", 0444, show_port_start),
+    PROC_FILE("ping_group_range", 0444, show_ping_range),
     PROC_FILE("tcp_available_congestion_control", 0444, show_congestion),
-    PROC_FILE("tcp_rmem", 0444, show_tcp_mem),
-    PROC_FILE("tcp_wmem", 0444, show_tcp_mem),
-    PROC_FILE("tcp_sack", 0444, show_one),
-    PROC_FILE("tcp_syncookies", 0444, show_one),
+    PROC_FILE("tcp_fin_timeout", 0444, show_fin_timeout),
+    PROC_FILE("tcp_keepalive_intvl", 0444, show_ka_intvl),
+    PROC_FILE("tcp_keepalive_probes", 0444, show_ka_probes),
+    PROC_FILE("tcp_keepalive_time", 0444, show_ka_time),
+    PROC_FILE("tcp_max_syn_backlog", 0444, show_syn_backlog),
+    PROC_FILE("tcp_rmem", 0444, show_tcp_rmem),
+    PROC_FILE("tcp_sack", 0444, show_sack),
+    PROC_FILE("tcp_syncookies", 0444, show_syncookies),
+    PROC_FILE("tcp_tw_reuse", 0444, show_tw_reuse),
+    PROC_FILE("tcp_wmem", 0444, show_tcp_wmem),
     {0},
 };
 
