@@ -34,10 +34,10 @@ static struct sysctl table[] = {
     {"net.core.wmem_default", 1, 256, U31, "212992"},
     {"net.core.wmem_max", 1, 256, U31, "212992"},
     {"net.ipv4.ip_forward", 1, 0, 1, "0"},
-    {"net.ipv4.ip_local_port_range", 2, 1, 65535, "16000\t65535"},
+    {"net.ipv4.ip_local_port_range", 2, 1, 65535, "32768\t60999"},
     {"net.ipv4.ip_nonlocal_bind", 1, 0, 1, "0"},
     {"net.ipv4.ip_unprivileged_port_start", 1, 0, 65535, "1024"},
-    {"net.ipv4.ping_group_range", 2, 0, U31, "1\t0"},
+    {"net.ipv4.ping_group_range", 2, 0, U31, "0\t2147483647"},
     {"net.ipv4.tcp_fin_timeout", 1, 1, 3600, "60"},
     {"net.ipv4.tcp_keepalive_intvl", 1, 1, 32767, "75"},
     {"net.ipv4.tcp_keepalive_probes", 1, 1, 127, "9"},
@@ -48,6 +48,7 @@ static struct sysctl table[] = {
     {"net.ipv4.tcp_syncookies", 1, 0, 2, "1"},
     {"net.ipv4.tcp_tw_reuse", 1, 0, 2, "2"},
     {"net.ipv4.tcp_wmem", 3, 1, U31, "4096\t16384\t4194304"},
+    {"net.unix.max_dgram_qlen", 1, 0, U31, "10"},
 };
 
 /* sysctl(8) takes slashes for dots. */

@@ -26,5 +26,9 @@ extern const struct netdev netdevs[];
 extern const struct netdev_addr netdev_addrs[];
 extern const unsigned netdev_count, netdev_addr_count;
 
+/* What has passed an interface; loopback's both ways are the same. */
+void netdev_stats(const struct netdev *d, u64 *packets, u64 *bytes);
+void netdev_count_lo(u64 bytes);
+
 /* SIOCGIF* and their relatives on any socket; -ENOTTY for other commands. */
 s64 netdev_ioctl(struct socket *s, u32 cmd, u64 arg);

@@ -154,7 +154,7 @@ struct socket_family {
     int family;
     int (*create)(struct socket *s);
 };
-extern const struct socket_family unix_family, inet_family, inet6_family;
+extern const struct socket_family unix_family, inet_family, inet6_family, netlink_family;
 
 /* A bare socket, not yet on a file. NULL: no memory. socket_free() for one that never got a file.
  */

@@ -24,7 +24,8 @@ struct mmsghdr_ {
     u32 len, pad;
 };
 
-static const struct socket_family *const families[] = {&unix_family, &inet_family, &inet6_family};
+static const struct socket_family *const families[] = {&unix_family, &inet_family, &inet6_family,
+                                                       &netlink_family};
 
 static struct socket *make_socket(int family, int type, int protocol)
 {

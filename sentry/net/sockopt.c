@@ -30,7 +30,7 @@ static int set_timeout(u64 *out, const s64 tv[2])
 
 static u32 buffer_size(int v)
 {
-    u32 n = (u32)MIN(MAX(v, 0), BUFFER_MAX) * 2;
+    u32 n = MIN((u32)v, (u32)BUFFER_MAX) * 2; /* less than 0 is more than all */
 
     return MAX(n, BUFFER_MIN);
 }

@@ -7,6 +7,19 @@
 #include <asm/socket.h>
 #include "sentry/kernel/task.h"
 
+static struct spinlock all_lock = SPINLOCK_INIT;
+static struct list all = LIST_INIT(all); /* of unix_sock.all_link */
+
+void unix_for_each(void (*fn)(struct unix_sock *u, void *arg), void *arg)
+{
+    struct unix_sock *u;
+
+    spin_lock(&all_lock);
+    list_for_each (u, &all, all_link)
+        fn(u, arg);
+    spin_unlock(&all_lock);
+}
+
 static void queue_free(struct list *queue)
 {
     struct unix_skb *skb, *next;
@@ -51,6 +64,9 @@ struct unix_sock *unix_new(struct socket *s)
     waitq_init(&u->wait);
     mutex_init(&u->reading);
     mutex_init(&u->binding);
+    spin_lock(&all_lock);
+    list_add(&all, &u->all_link);
+    spin_unlock(&all_lock);
     s->private = u;
     s->ops = &unix_ops;
     return u;
@@ -386,6 +402,9 @@ static void unix_release(struct socket *s)
 
     if (!u)
         return;
+    spin_lock(&all_lock);
+    list_del(&u->all_link);
+    spin_unlock(&all_lock);
     unix_unbind(u);
     spin_lock(&u->lock);
     u->state = UNIX_CLOSED;

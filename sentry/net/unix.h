@@ -52,6 +52,7 @@ struct unix_sock {
     /* Those who poll for room here, each with a reference, and we at such a place; unix_data.c */
     struct list senders, sender_link;
     struct mutex binding; /* one bind at a time */
+    struct list all_link; /* of those with a socket; unix.c */
     struct {              /* while its file is in flight; unix_gc.c's lock */
         struct list link;
         struct vfs_file *file;
@@ -67,6 +68,8 @@ void unix_put(struct unix_sock *u);
 /* Peer with a reference, or NULL. */
 struct unix_sock *unix_peer_get(struct unix_sock *u);
 
+/* Call fn for every endpoint with a socket; a spinlock is held. */
+void unix_for_each(void (*fn)(struct unix_sock *u, void *arg), void *arg);
 /* Whether a datagram socket takes messages of u: it is not connected to somebody else. */
 bool unix_may_send(struct unix_sock *u, struct unix_sock *to);
 /* Whether a sender with this SO_SNDBUF may put one more message into to's queue. */

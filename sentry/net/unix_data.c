@@ -3,11 +3,11 @@
  * AF_UNIX: moving data. A message is copied into a buffer of its own at the sender and out of it at
  * the receiver; the receiver's queue is bounded by its SO_RCVBUF and senders wait for room there.
  */
+#include "sentry/kernel/sysctl.h"
 #include "sentry/kernel/task.h"
 #include "sentry/net/unix.h"
 
-#define SKB_OVERHEAD     768 /* what Linux counts for the smallest message */
-#define DGRAM_QUEUED_MAX 10  /* net.unix.max_dgram_qlen */
+#define SKB_OVERHEAD 768 /* what Linux counts for the smallest message */
 
 #define DGRAM_MAX 212960u /* a datagram larger than the default buffer is EMSGSIZE, as on Linux */
 
@@ -65,7 +65,8 @@ bool unix_may_send(struct unix_sock *u, struct unix_sock *to)
  */
 bool unix_has_room(struct unix_sock *u, struct unix_sock *to, u32 cost, u32 sndbuf)
 {
-    if (to->type == SOCK_DGRAM && to->peer != u && to->nqueued > DGRAM_QUEUED_MAX)
+    if (to->type == SOCK_DGRAM && to->peer != u &&
+        to->nqueued > sysctl_number("net.unix.max_dgram_qlen", 0, 10))
         return false;
     return !to->cost || to->cost + cost <= sndbuf;
 }

@@ -69,6 +69,7 @@ SHOW_SYSCTL(show_somaxconn, "net.core.somaxconn")
 SHOW_SYSCTL(show_port_range, "net.ipv4.ip_local_port_range")
 SHOW_SYSCTL(show_tcp_rmem, "net.ipv4.tcp_rmem")
 SHOW_SYSCTL(show_tcp_wmem, "net.ipv4.tcp_wmem")
+SHOW_SYSCTL(show_qlen, "net.unix.max_dgram_qlen")
 SHOW_TEXT(show_congestion, "reno cubic")
 SHOW_SYSCTL(show_shmall, "kernel.shmall")
 SHOW_SYSCTL(show_rmid_forced, "kernel.shm_rmid_forced")
@@ -226,9 +227,15 @@ static const struct proc_entry ipv4_children[] = {
     {0},
 };
 
+static const struct proc_entry net_unix_children[] = {
+    PROC_FILE("max_dgram_qlen", 0444, show_qlen),
+    {0},
+};
+
 static const struct proc_entry sys_net_children[] = {
     PROC_DIR("core", 0555, net_core_children),
     PROC_DIR("ipv4", 0555, ipv4_children),
+    PROC_DIR("unix", 0555, net_unix_children),
     {0},
 };
 

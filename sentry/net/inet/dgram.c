@@ -5,6 +5,7 @@
 #include "sentry/net/inet/dgram.h"
 #include <asm/ioctls.h>
 #include "sentry/kernel/task.h"
+#include "sentry/net/netdev.h"
 
 #define DGRAM_OVERHEAD 768 /* what Linux counts for a small packet beside its data */
 
@@ -52,6 +53,7 @@ void dgram_deliver(struct dgram_sock *u, struct dgram *d)
 {
     bool taken = false;
 
+    netdev_count_lo(d->len);
     spin_lock(&u->in.lock);
     if (u->in.socket && u->cost <= u->in.socket->rcvbuf) {
         list_add_tail(&u->queue, &d->link);

@@ -3,6 +3,7 @@
  * AF_INET and AF_INET6: which protocol a socket gets, names, errors.
  */
 #include "sentry/net/inet/inet.h"
+#include "sentry/kernel/sysctl.h"
 #include "sentry/kernel/task.h"
 
 #define PROTOCOL_MAX 263 /* IPPROTO_MAX */
@@ -43,6 +44,14 @@ int inet_take_error(struct inet_sock *in)
     return -e;
 }
 
+static bool may_ping(void)
+{
+    const char *range = "net.ipv4.ping_group_range";
+    u32 gid = current->cred->egid;
+
+    return gid >= sysctl_number(range, 0, 1) && gid <= sysctl_number(range, 1, 0);
+}
+
 /* The protocol's own creator; NULL and *err when there is none. */
 static int (*choose(struct socket *s, int *err))(struct socket *)
 {
@@ -61,7 +70,8 @@ static int (*choose(struct socket *s, int *err))(struct socket *)
             s->protocol = IPPROTO_UDP;
             return udp_create;
         }
-        if (p == icmp)
+        *err = p == icmp ? -EACCES : *err;
+        if (p == icmp && may_ping())
             return ping_create;
     } else if (s->type == SOCK_RAW) {
         if (p)

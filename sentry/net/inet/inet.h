@@ -166,6 +166,8 @@ struct port_table {
 };
 extern struct port_table tcp_ports, udp_ports, ping_ports;
 
+/* Has current the right to that port? */
+bool inet_may_bind(u16 number);
 /* bind(2) with an address that was checked; port 0: any free one. 0, -EADDRINUSE, -EACCES, … */
 int inet_bind_port(struct inet_sock *in, const struct inet_addr *a);
 /* Have a local port, at random. 0 or -EAGAIN. */

@@ -123,6 +123,10 @@ int inet_setopt(struct socket *s, int level, int name, const void *value, u32 le
     if (name == IP_TRANSPARENT && level == SOL_IP && v && !capable(CAP_NET_ADMIN) &&
         !capable(CAP_NET_RAW))
         return -EPERM;
+    if (name == IP_MULTICAST_TTL && level == SOL_IP && s->type == SOCK_STREAM)
+        return -EINVAL;
+    if (name == IPV6_MULTICAST_HOPS && level == SOL_IPV6 && s->type == SOCK_STREAM)
+        return -ENOPROTOOPT;
     if (name == IPV6_V6ONLY && level == SOL_IPV6 && in->port)
         return -EINVAL;
     if (o->kind == BYTE && v == -1 && name != IP_MTU_DISCOVER && name != IPV6_MTU_DISCOVER)
@@ -158,7 +162,8 @@ int inet_getopt(struct socket *s, int level, int name, void *value, u32 *len)
             return -ENOTCONN;
         v = LO_MTU;
     } else {
-        return -ENOPROTOOPT;
+        return in->family == AF_INET && level != SOL_IP && level != SOL_SOCKET ? -EOPNOTSUPP
+                                                                               : -ENOPROTOOPT;
     }
     if (level == SOL_IP && *len >= 1 && *len < sizeof(v) && v >= 0 && v <= 255) {
         *(u8 *)value = (u8)v;

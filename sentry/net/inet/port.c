@@ -4,6 +4,7 @@
  * have ended but still occupy theirs, and who gets what arrives.
  */
 #include <linux/capability.h>
+#include "sentry/kernel/sysctl.h"
 #include "sentry/kernel/task.h"
 #include "sentry/net/inet/inet.h"
 
@@ -170,21 +171,30 @@ static void join(struct inet_sock *in, u16 number, struct inet_port **spare)
 
 static int choose(struct inet_sock *in, const struct inet_addr *a, u16 *number)
 {
-    const u32 n = PORT_LAST - PORT_FIRST + 1;
-    u32 start;
+    const char *range = "net.ipv4.ip_local_port_range";
+    u32 first = (u32)sysctl_number(range, 0, PORT_FIRST);
+    u32 last = (u32)sysctl_number(range, 1, PORT_LAST);
+    u32 n = last >= first ? last - first + 1 : 1, start;
 
     random_bytes(&start, sizeof(start));
     for (u32 i = 0; i < n; i++) {
-        *number = (u16)(PORT_FIRST + (start + i) % n);
+        *number = (u16)(first + (start + i) % n);
         if (!port_find(in->table, *number) && !conflicts(in, a, *number))
             return 0;
     }
     for (u32 i = 0; i < n; i++) { /* none is free: one that may be shared */
-        *number = (u16)(PORT_FIRST + (start + i) % n);
+        *number = (u16)(first + (start + i) % n);
         if (!conflicts(in, a, *number))
             return 0;
     }
     return -EADDRINUSE;
+}
+
+bool inet_may_bind(u16 number)
+{
+    return !number ||
+           number >= sysctl_number("net.ipv4.ip_unprivileged_port_start", 0, PORT_PRIVILEGED) ||
+           capable(CAP_NET_BIND_SERVICE);
 }
 
 int inet_bind_port(struct inet_sock *in, const struct inet_addr *a)
@@ -193,8 +203,7 @@ int inet_bind_port(struct inet_sock *in, const struct inet_addr *a)
     u16 number = a->port;
     int err = 0;
 
-    if (number && number < PORT_PRIVILEGED && in->table != &ping_ports &&
-        !capable(CAP_NET_BIND_SERVICE))
+    if (in->table != &ping_ports && !inet_may_bind(number))
         return -EACCES;
     spare = port_new();
     if (!spare)

@@ -3,6 +3,7 @@
  * TCP over loopback: making connections and ending them. tcp(7).
  */
 #include "sentry/net/inet/tcp.h"
+#include "sentry/kernel/sysctl.h"
 #include "sentry/kernel/task.h"
 
 #define SYN_TIMEOUT (127 * NSEC_PER_SEC) /* six retries, each twice as long as the one before */
@@ -388,7 +389,7 @@ static int tcp_listen(struct socket *s, int backlog)
 
     if (l->in.state != TCP_CLOSE && l->in.state != TCP_LISTEN)
         return -EINVAL;
-    l->max_backlog = MIN((u32)backlog, (u32)SOMAXCONN);
+    l->max_backlog = MIN((u32)backlog, (u32)sysctl_number("net.core.somaxconn", 0, SOMAXCONN));
     if (l->in.state == TCP_LISTEN) {
         admit(l);
         return 0;

@@ -7,6 +7,7 @@
 #include <linux/sockios.h>
 #include "sentry/kernel/task.h"
 #include "sentry/net/inet/tcp.h"
+#include "sentry/net/netdev.h"
 
 #define CHUNK_SMALL  256u /* sends up to here go through the stack, into a shared chunk */
 #define CHUNK_SHARED 3968u
@@ -219,8 +220,10 @@ static s64 send_some(struct socket *s, struct tcp_sock *peer, struct message *m,
         r = send_small(peer, &m->uio, n);
         r = r ? r : n;
     }
-    if (r > 0)
+    if (r > 0) {
+        netdev_count_lo((u64)r);
         waitq_wake(&peer->in.wait, POLLIN | POLLRDNORM, ~0u);
+    }
     return r;
 }
 

@@ -4,6 +4,7 @@
  * is kept and told, as Linux does on loopback.
  */
 #include <linux/tcp.h>
+#include "sentry/kernel/sysctl.h"
 #include "sentry/net/inet/tcp.h"
 
 #define MSS_CLOSED 536u
@@ -37,14 +38,15 @@ static const struct option options[] = {
 
 void tcp_default_options(struct tcp_options *o)
 {
-    *o = (struct tcp_options){.quickack = true,
-                              .syn_count = 6,
-                              .keepidle = 7200,
-                              .keepintvl = 75,
-                              .keepcnt = 9,
-                              .linger2 = 60,
-                              .notsent_lowat = ~0u,
-                              .congestion = "cubic"};
+    *o =
+        (struct tcp_options){.quickack = true,
+                             .syn_count = 6,
+                             .keepidle = (u32)sysctl_number("net.ipv4.tcp_keepalive_time", 0, 7200),
+                             .keepintvl = (u32)sysctl_number("net.ipv4.tcp_keepalive_intvl", 0, 75),
+                             .keepcnt = (u32)sysctl_number("net.ipv4.tcp_keepalive_probes", 0, 9),
+                             .linger2 = 60,
+                             .notsent_lowat = ~0u,
+                             .congestion = "cubic"};
 }
 
 static const struct option *find(int name)
