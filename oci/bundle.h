@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "oci/oci.h"
+#include "oci/launch.h"
 
 struct json_object;
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "oci/oci.h"
+#include "oci/launch.h"
 
 #define MAX_GROUPS 64
 #define ALL_CAPS   ((1ULL << 41) - 1)

@@ -1,39 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * From a description of a container to its running processes: the gofer, the sandbox, and this
- * process, which passes signals on and reports how it ended.
+ * From a description of a container to its processes: the gofer and the sandbox.
  */
+#include "oci/launch.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include "gofer/gofer.h"
+#include "oci/cgroup.h"
 #include "oci/control.h"
-#include "oci/oci.h"
 
-#define MEMORY_MIN 8 /* MiB: the Sentry itself and a small program */
-
-/* A running container, seen from the process that waits for it. */
-struct session {
-    pid_t gofer, sandbox;
-    int control; /* to the sandbox */
-    int signals; /* signalfd */
-    int tty;     /* the terminal of the container, -1 = none */
-    bool stopped;
-};
+#define MEMORY_MIN 8  /* MiB: the Sentry itself and a small program */
+#define MOUNTS_MAX 64 /* as many as the Sentry takes at its start */
 
 void launch_defaults(struct launch *l)
 {
@@ -80,54 +66,104 @@ static int choose_platform(struct sandbox_config *c)
     return 0;
 }
 
-/* Fork the gofer over the mounts that have a host path; *sock is the sandbox's end. */
-static int start_gofer(const struct launch *l, int log_fd, pid_t *pid, int *sock)
+int launch_begin(struct launch *l, struct launched *p)
 {
-    struct gofer_mount mounts[64];
+    struct sandbox_config *c = &l->sandbox;
     int pair[2];
+
+    *p = (struct launched){.control = -1, .sync = -1, .errors = -1, .gofer_ends = {-1, -1}};
+    if (flags.memory && flags.memory < MEMORY_MIN)
+        return fail("--memory: %u MiB are too few; %d is the least", flags.memory, MEMORY_MIN);
+    if (l->nmounts > MOUNTS_MAX)
+        return fail("more than %d mounts", MOUNTS_MAX);
+    c->log_fd = log_open_debug("boot", c->id, l->detached);
+    if (c->log_fd < -1)
+        return fail("cannot open the debug log %s: %s", flags.debug_log, strerror(-c->log_fd));
+    if (choose_platform(c))
+        return STATUS_FAILED;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, p->gofer_ends))
+        return fail("cannot make a socket pair: %s", strerror(errno));
+    if (l->wait_for_us) {
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+            return fail("cannot make a socket pair: %s", strerror(errno));
+        p->sync = pair[0];
+        c->sync_fd = pair[1];
+    }
+    return 0;
+}
+
+/* Fork the gofer over the mounts that have a host path. */
+int launch_gofer(const struct launch *l, struct launched *p)
+{
+    struct gofer_mount mounts[MOUNTS_MAX];
+    int log_fd = l->sandbox.log_fd;
     size_t n = 0;
 
     for (size_t i = 0; i < l->nmounts; i++)
-        if (l->mounts[i].source) {
-            if (n == 64)
-                return fail("more than 64 mounts from the host");
+        if (l->mounts[i].source)
             mounts[n++] = (struct gofer_mount){
                 .source = l->mounts[i].source,
                 .readonly = l->mounts[i].readonly || !strcmp(l->mounts[i].type, "overlay"),
             };
-        }
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-        return fail("cannot make a socket pair: %s", strerror(errno));
-    *pid = fork();
-    if (*pid < 0)
+    p->gofer = fork();
+    if (p->gofer < 0)
         return fail("cannot fork: %s", strerror(errno));
-    if (*pid == 0) {
+    if (p->gofer == 0) {
         struct gofer_config cfg = {
-            .sock = pair[1],
-            .log_fd = log_fd >= 0 ? log_fd : STDERR_FILENO,
+            .sock = p->gofer_ends[1],
+            .log_fd = log_fd >= 0 || l->detached ? log_fd : STDERR_FILENO,
             .mounts = mounts,
             .nmounts = n,
             .user_namespace = geteuid() != 0,
             .uid = geteuid(),
             .gid = getegid(),
-            .die_with_parent = true,
+            .die_with_parent = !l->detached,
         };
         _exit(gofer_main(&cfg));
     }
-    close(pair[1]);
-    *sock = pair[0];
-    return 0;
+    close(p->gofer_ends[1]);
+    p->gofer_ends[1] = -1;
+    return l->cgroups ? cgroup_attach(l->cgroups, p->gofer) : 0;
 }
 
-static int start_sandbox(struct launch *l, int gofer_sock, struct session *s)
-{
-    struct sandbox_mount mounts[64];
-    struct sandbox_config *c = &l->sandbox;
-    int pair[2];
-    unsigned attach = 0;
+/* ---- the sandbox ---- */
 
-    if (l->nmounts > 64)
-        return fail("more than 64 mounts");
+static void set_oom_score_adj(int score)
+{
+    char text[16];
+    int n = snprintf(text, sizeof(text), "%d", score);
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0 || write(fd, text, (size_t)n) != n)
+        warn("process.oomScoreAdj: %d: %s", score, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+}
+
+/*
+ * Nobody stays to look at our standard error: what is said before the container is made goes to the
+ * launcher, and the container's own descriptors move out of the way.
+ */
+static void detach_stdio(struct sandbox_config *c, int errors)
+{
+    for (int i = 0; i < 3; i++) {
+        int first = 0;
+
+        while (first < i && c->stdio[first] != c->stdio[i])
+            first++;
+        c->stdio[i] = c->stdio[i] < 0 ? -1 : fcntl(c->stdio[i], F_DUPFD_CLOEXEC, 3);
+    }
+    dup2(errors, STDERR_FILENO);
+}
+
+/* The child's part, until it is the sandbox. */
+static _Noreturn void become_sandbox(struct launch *l, struct launched *p, int errors)
+{
+    struct sandbox_mount mounts[MOUNTS_MAX];
+    struct sandbox_config *c = &l->sandbox;
+    unsigned attach = 0;
+    char byte;
+
     for (size_t i = 0; i < l->nmounts; i++)
         mounts[i] = (struct sandbox_mount){
             .destination = l->mounts[i].destination,
@@ -137,198 +173,95 @@ static int start_sandbox(struct launch *l, int gofer_sock, struct session *s)
             .attach = l->mounts[i].source ? attach++ : 0,
             .readonly = l->mounts[i].readonly,
         };
+    if (!l->detached)
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+    else if (!c->own_terminal)
+        setsid();
+    if (l->set_oom_score_adj)
+        set_oom_score_adj(c->process.oom_score_adj);
+    if (l->title)
+        process_title("runsc-sandbox:", c->process.argv);
+    if (errors >= 0)
+        detach_stdio(c, errors);
+    close(p->control);
+    if (c->sync_fd >= 0) { /* we are in our control groups when this comes */
+        close(p->sync);
+        if (read(c->sync_fd, &byte, 1) != 1)
+            _exit(STATUS_FAILED);
+    }
+    c->mounts = mounts;
+    c->nmounts = l->nmounts;
+    c->gofer_fds = p->gofer_ends;
+    c->ngofers = 1;
+    sandbox_run(c);
+}
+
+int launch_sandbox(struct launch *l, struct launched *p)
+{
+    struct sandbox_config *c = &l->sandbox;
+    int pair[2], errors[2] = {-1, -1};
+
+    if (l->detached && pipe2(errors, O_CLOEXEC | O_NONBLOCK))
+        return fail("cannot make a pipe: %s", strerror(errno));
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
         return fail("cannot make a socket pair: %s", strerror(errno));
-    s->sandbox = fork();
-    if (s->sandbox < 0)
+    p->control = pair[0];
+    p->errors = errors[0];
+    p->sandbox = fork();
+    if (p->sandbox < 0)
         return fail("cannot fork: %s", strerror(errno));
-    if (s->sandbox == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        close(pair[0]);
+    if (p->sandbox == 0) {
         c->control_fd = pair[1];
-        c->mounts = mounts;
-        c->nmounts = l->nmounts;
-        c->gofer_fds = &gofer_sock;
-        c->ngofers = 1;
-        sandbox_run(c);
+        become_sandbox(l, p, errors[1]);
     }
     close(pair[1]);
-    s->control = pair[0];
-    return 0;
+    close(p->gofer_ends[0]);
+    p->gofer_ends[0] = -1;
+    if (errors[1] >= 0)
+        close(errors[1]);
+    if (c->sync_fd >= 0)
+        close(c->sync_fd);
+    c->sync_fd = -1;
+    return l->cgroups ? cgroup_attach(l->cgroups, p->sandbox) : 0;
 }
 
-/* ---- while it runs ---- */
-
-static void tell(const struct session *s, uint32_t kind, int64_t a, int64_t b)
+int launch_step(struct launched *p)
 {
-    const struct control_message m = {.kind = kind, .a = a, .b = b};
-
-    /* The sandbox may have ended in between: then its status is all that matters. */
-    (void)!control_send(s->control, &m, NULL, NULL, 0);
+    return write(p->sync, "", 1) == 1 ? 0 : -errno;
 }
 
-static void pass_on(const struct session *s, int sig)
+int launch_wait_step(struct launched *p)
 {
-    tell(s, CONTROL_SIGNAL, CONTROL_PID_FOREGROUND, sig);
+    char byte;
+    ssize_t n;
+
+    do
+        n = read(p->sync, &byte, 1);
+    while (n < 0 && errno == EINTR);
+    return n == 1 ? 0 : -ECHILD;
 }
 
-static void tell_window_size(const struct session *s)
+void launch_last_words(struct launched *p)
 {
-    struct winsize w;
+    static const char ours[] = "runsc: ";
+    char text[2048], *line = text;
+    ssize_t n = p->errors >= 0 ? read(p->errors, text, sizeof(text) - 1) : 0;
 
-    if (s->tty >= 0 && !ioctl(s->tty, TIOCGWINSZ, &w))
-        tell(s, CONTROL_WINDOW, 0, (int64_t)w.ws_row << 16 | w.ws_col);
+    text[n > 0 ? n : 0] = 0;
+    while (*text && strlen(text) && text[strlen(text) - 1] == '\n')
+        text[strlen(text) - 1] = 0;
+    if (!strncmp(line, ours, sizeof(ours) - 1))
+        line += sizeof(ours) - 1;
+    fail("%s", *line ? printable(line) : "the sandbox ended before the container was made");
 }
 
-/* Stop like any other command of the caller's shell, the application with us. */
-static void stop(struct session *s, int sig)
+void launch_end(struct launched *p)
 {
-    pass_on(s, sig);
-    terminal_restore();
-    raise(SIGSTOP);
-    if (s->tty >= 0)
-        terminal_raw(s->tty);
-    pass_on(s, SIGCONT);
-}
+    int *fds[] = {&p->control, &p->sync, &p->errors, &p->gofer_ends[0], &p->gofer_ends[1]};
 
-static void handle_signal(struct session *s, const struct signalfd_siginfo *si)
-{
-    switch (si->ssi_signo) {
-    case SIGCHLD:
-    case SIGCONT:
-        break;
-    case SIGWINCH:
-        tell_window_size(s);
-        break;
-    case SIGTSTP:
-    case SIGTTIN:
-    case SIGTTOU:
-        stop(s, (int)si->ssi_signo);
-        break;
-    default:
-        pass_on(s, (int)si->ssi_signo);
+    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+        if (*fds[i] >= 0)
+            close(*fds[i]);
+        *fds[i] = -1;
     }
-}
-
-/* Block what we pass on (and SIGCHLD) and read it from a descriptor. */
-static int catch_signals(sigset_t *old)
-{
-    sigset_t set;
-
-    sigfillset(&set);
-    sigdelset(&set, SIGKILL);
-    sigdelset(&set, SIGSTOP);
-    sigdelset(&set, SIGSEGV);
-    sigdelset(&set, SIGBUS);
-    sigdelset(&set, SIGILL);
-    sigdelset(&set, SIGFPE);
-    sigdelset(&set, SIGABRT);
-    sigdelset(&set, SIGTRAP);
-    sigdelset(&set, SIGSYS);
-    if (sigprocmask(SIG_BLOCK, &set, old))
-        return -1;
-    return signalfd(-1, &set, SFD_CLOEXEC);
-}
-
-/* Take what the sandbox says. True when it is the container's end: its status goes to *status. */
-static bool told_the_end(struct session *s, int *status)
-{
-    struct control_message m;
-    char text[1024];
-    int err = control_receive(s->control, &m, text, sizeof(text) - 1);
-
-    if (err == -EBADMSG)
-        return false;
-    if (err) { /* it died without a word: waitpid() knows how */
-        close(s->control);
-        s->control = -1;
-        return false;
-    }
-    if (m.kind == CONTROL_CREATED && m.a) {
-        control_printable(text);
-        terminal_restore();
-        fail("%s", text);
-    }
-    if (m.kind != CONTROL_ENDED)
-        return false;
-    *status = WIFSIGNALED((int)m.a) ? 128 + WTERMSIG((int)m.a) : WEXITSTATUS((int)m.a);
-    return true;
-}
-
-static bool readable(int fd)
-{
-    struct pollfd p = {fd, POLLIN, 0};
-
-    return fd >= 0 && poll(&p, 1, 0) > 0;
-}
-
-/*
- * Exit status of the container. The sandbox tells it before it ends; we do not wait until the
- * kernel has taken the machine apart. Both it and the gofer are killed when we end, should they
- * still be there.
- */
-static int wait_sandbox(struct session *s)
-{
-    struct signalfd_siginfo si;
-    int status, told;
-
-    for (;;) {
-        struct pollfd p[2] = {{s->signals, POLLIN, 0}, {s->control, POLLIN, 0}};
-        pid_t pid = waitpid(s->sandbox, &status, WNOHANG);
-
-        while (readable(s->control)) /* its last words come before its end */
-            if (told_the_end(s, &told))
-                return told;
-        p[1].fd = s->control;
-        if (pid == s->sandbox && WIFEXITED(status))
-            return WEXITSTATUS(status);
-        if (pid == s->sandbox) { /* no application can cause that: say so */
-            fail("the sandbox was killed by signal %d (%s)%s", WTERMSIG(status),
-                 strsignal(WTERMSIG(status)),
-                 WTERMSIG(status) == SIGSYS ? ": a system call that it may not make" : "");
-            return 128 + WTERMSIG(status);
-        }
-        if (pid < 0)
-            return STATUS_FAILED;
-        if (poll(p, 2, -1) > 0 && p[0].revents && read(s->signals, &si, sizeof(si)) == sizeof(si))
-            handle_signal(s, &si);
-    }
-}
-
-int launch(struct launch *l)
-{
-    struct session s = {.control = -1, .signals = -1, .tty = -1};
-    struct sandbox_config *c = &l->sandbox;
-    int gofer_sock = -1, status;
-    sigset_t old;
-
-    if (flags.memory && flags.memory < MEMORY_MIN)
-        return fail("--memory: %u MiB are too few; %d is the least", flags.memory, MEMORY_MIN);
-    c->log_fd = log_open_debug("boot", c->id, false);
-    if (c->log_fd < -1)
-        return fail("cannot open the debug log %s: %s", flags.debug_log, strerror(-c->log_fd));
-    if (choose_platform(c))
-        return STATUS_FAILED;
-    status = start_gofer(l, c->log_fd, &s.gofer, &gofer_sock);
-    if (status)
-        return status;
-    c->process.console =
-        c->stdio[0] >= 0 && c->stdio[1] >= 0 && isatty(c->stdio[0]) && isatty(c->stdio[1]);
-    s.signals = catch_signals(&old);
-    if (s.signals < 0)
-        return fail("cannot watch signals: %s", strerror(errno));
-    status = start_sandbox(l, gofer_sock, &s);
-    if (!status) {
-        close(gofer_sock);
-        if (c->process.console) {
-            s.tty = c->stdio[0];
-            terminal_raw(s.tty);
-        }
-        status = wait_sandbox(&s);
-        terminal_restore();
-    }
-    if (s.gofer > 0)
-        kill(s.gofer, SIGKILL);
-    sigprocmask(SIG_SETMASK, &old, NULL);
-    return status;
 }

@@ -19,10 +19,27 @@ static const struct {
 } commands[] = {
     {"do", command_do, "run a command of the host in a sandbox, files read-only below an overlay"},
     {"run", command_run, "create a container from a bundle, run it, wait for its end"},
-    {"list", command_list, "list the containers"},
-    {"state", command_state, "print what is known about a container, as JSON"},
+    {"create", command_create, "make a container from a bundle; start lets it run"},
+    {"start", command_start, "let a created container run"},
+    {"exec", command_exec, "run one more process in a container"},
+    {"kill", command_kill, "send a signal to a container"},
     {"delete", command_delete, "forget a container and what it left behind"},
+    {"state", command_state, "print what is known about a container, as JSON"},
+    {"list", command_list, "list the containers"},
+    {"ps", command_ps, "list the processes of a container"},
+    {"events", command_events, "print figures of a container, as JSON"},
+    {"pause", command_pause, "stop the tasks of a container"},
+    {"resume", command_resume, "let the tasks of a paused container go on"},
+    {"wait", command_wait, "wait for the end of a container or a process in it"},
+    {"update", command_update, "change the limits of a container"},
     {"spec", command_spec, "write a config.json to start from"},
+    {"features", command_features, "print what this runtime supports, as JSON"},
+    {"checkpoint", command_checkpoint, "not supported yet"},
+    {"restore", command_checkpoint, "not supported yet"},
+    {"install", command_install, "add runsc to Docker's runtimes"},
+    {"uninstall", command_uninstall, "take it out again"},
+    {"debug", command_debug, "look into a running sandbox"},
+    {"usage", command_usage, "print the memory of a container"},
     {"flags", command_flags, "describe the global flags"},
     {"help", command_help, "describe the commands, or one of them"},
     {"debug-probe", command_probe, NULL},
@@ -120,7 +137,10 @@ static int check_overlay(void)
 
 int main(int argc, char **argv)
 {
-    int first = take_flags(argc, argv);
+    int first;
+
+    process_title_init(argc, argv);
+    first = take_flags(argc, argv);
 
     if (first == -2)
         return 0;

@@ -56,6 +56,9 @@ int flags_set(const struct option *table, const char *where, const char *name, s
 /* The name of a NULL-terminated list that is so near that it may be meant, or NULL. */
 const char *nearest_name(const char *const *names, const char *name, size_t len);
 
+/* "CAP_..." of a capability's number; false: there is none. */
+bool capability_name(unsigned n, char *out, size_t size);
+
 /* Global flags: globals.c; set once by main(). */
 struct global_flags {
     const char *root, *config, *platform, *debug_log, *log, *log_format, *release, *crash;
@@ -80,9 +83,25 @@ int config_read(const char *path);
 
 int command_do(int argc, char **argv);
 int command_run(int argc, char **argv);
+int command_create(int argc, char **argv);
+int command_start(int argc, char **argv);
+int command_exec(int argc, char **argv);
+int command_kill(int argc, char **argv);
 int command_list(int argc, char **argv);
 int command_state(int argc, char **argv);
 int command_delete(int argc, char **argv);
+int command_ps(int argc, char **argv);
+int command_events(int argc, char **argv);
+int command_pause(int argc, char **argv);
+int command_resume(int argc, char **argv);
+int command_wait(int argc, char **argv);
+int command_update(int argc, char **argv);
+int command_features(int argc, char **argv);
+int command_install(int argc, char **argv);
+int command_uninstall(int argc, char **argv);
+int command_debug(int argc, char **argv);
+int command_usage(int argc, char **argv);
+int command_checkpoint(int argc, char **argv); /* and restore */
 int command_spec(int argc, char **argv);
 int command_probe(int argc, char **argv);
 int help_syscalls(int argc, char **argv); /* a topic of help */
@@ -104,30 +123,12 @@ char *printable(char *text);
  */
 int log_open_debug(const char *command, const char *id, bool detached);
 
-/* A mount of the container as the launcher wants it. Strings are borrowed. */
-struct launch_mount {
-    const char *destination, *type;
-    const char *const *options;
-    const char *source; /* host path behind it (served by the gofer), or NULL */
-    bool readonly;
-};
-
-/* What to run and in what surroundings; borrowed by launch(). */
-struct launch {
-    struct sandbox_config
-        sandbox; /* platform, kvm_fd, mounts, gofers, stdio are filled in by launch() */
-    const struct launch_mount *mounts;
-    size_t nmounts;
-};
-
 /*
- * Start gofer and sandbox, pass signals and window sizes on, wait for the end. Returns the exit
- * status of the container's first process (128 + n for a signal), or STATUS_FAILED after a message.
+ * What lists of processes show: remember where the kernel looks, then replace it in a child. The
+ * arguments and the environment of runsc itself are gone from then on.
  */
-int launch(struct launch *l);
-
-/* Defaults that every container starts from: rlimits of the caller, release, stdio. */
-void launch_defaults(struct launch *l);
+void process_title_init(int argc, char **argv);
+void process_title(const char *what, const char *const *words);
 
 /* ---- terminal.c ---- */
 

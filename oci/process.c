@@ -98,3 +98,33 @@ bool process_wait(struct process_id p, int ms)
     close(fd);
     return n > 0;
 }
+
+/* ---- the title ---- */
+
+static char *title_area; /* argv and, behind it, the environment, as the kernel has laid them out */
+static size_t title_size;
+
+void process_title_init(int argc, char **argv)
+{
+    char *end = argc > 0 ? argv[0] : NULL;
+
+    for (int i = 0; i < argc && argv[i] == end; i++)
+        end += strlen(end) + 1;
+    for (char **e = environ; *e == end; e++)
+        end += strlen(end) + 1;
+    title_area = argc > 0 ? argv[0] : NULL;
+    title_size = title_area ? (size_t)(end - title_area) : 0;
+}
+
+void process_title(const char *what, const char *const *words)
+{
+    size_t n;
+
+    if (title_size < 2)
+        return;
+    n = (size_t)snprintf(title_area, title_size, "%s", what);
+    for (; *words && n < title_size; words++)
+        n += (size_t)snprintf(title_area + n, title_size - n, " %s", *words);
+    if (n < title_size)
+        memset(title_area + n, 0, title_size - n);
+}

@@ -2,6 +2,7 @@
 /*
  * The section `process` of config.json, which exec has as a document of its own too.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -74,6 +75,14 @@ int spec_capability(const char *name)
         if (!strcasecmp(name, cap_names[i]))
             return (int)i;
     return -1;
+}
+
+bool capability_name(unsigned n, char *out, size_t size)
+{
+    if (n >= ARRAY_SIZE(cap_names))
+        return false;
+    snprintf(out, size, "CAP_%s", cap_names[n]);
+    return true;
 }
 
 int spec_rlimit(const char *name)

@@ -48,7 +48,7 @@ says "no file" 'No such file' $RUNSC --config "$TMP/none" do true
 says "a directory" 'directory' $RUNSC --config "$TMP" do true
 
 says "flag" 'unknown flag --platfrom; did you mean platform\?' $RUNSC --platfrom=ptrace do true
-says "command" 'unknown command "stat"; did you mean state\?' $RUNSC stat x
+says "command" 'unknown command "delte"; did you mean delete\?' $RUNSC delte x
 $RUNSC --log "$TMP/log" --log-format json state no-such 2>/dev/null && bad "an unknown container has a state"
 check "log in JSON" 'error container "no-such" does not exist' "$(jq -r '.level + " " + .msg' "$TMP/log")"
 rm "$TMP/log"; $RUNSC --log "$TMP/log" --log-format json-k8s state no-such 2>/dev/null
