@@ -82,6 +82,18 @@ void cred_commit(struct cred *c)
     cred_put(old);
 }
 
+struct cred *cred_swap(struct cred *c)
+{
+    struct task *t = current;
+    struct cred *old;
+
+    spin_lock(&t->lock);
+    old = t->cred;
+    t->cred = c;
+    spin_unlock(&t->lock);
+    return old;
+}
+
 bool capable(int cap)
 {
     return current->cred->cap_effective & (1ULL << cap);

@@ -232,19 +232,6 @@ static int find_executable(struct exec_args *a, char *why, size_t size)
 
 /* ---- the working directory ---- */
 
-/* current uses other credentials for a moment; nobody else looks at it yet. */
-static struct cred *swap_cred(struct cred *c)
-{
-    struct task *t = current;
-    struct cred *old;
-
-    spin_lock(&t->lock);
-    old = t->cred;
-    t->cred = c;
-    spin_unlock(&t->lock);
-    return old;
-}
-
 /* As runc: who may not enter it starts there all the same. */
 static int enter_cwd(const char *cwd)
 {
@@ -255,9 +242,9 @@ static int enter_cwd(const char *cwd)
 
     if (!root)
         return -ENOMEM;
-    mine = swap_cred(root);
+    mine = cred_swap(root);
     err = path_lookup(AT_FDCWD, *cwd ? cwd : "/", LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
-    cred_put(swap_cred(mine));
+    cred_put(cred_swap(mine));
     if (err)
         return err;
     spin_lock(&fs->lock);

@@ -216,6 +216,8 @@ struct cred *task_cred_get(struct task *t); /* of any task, +reference */
 void cred_put(struct cred *c);
 struct cred *cred_copy(const struct cred *c, u32 ngroups); /* a private, unpublished copy */
 void cred_commit(struct cred *c);                          /* becomes current's; consumes c */
+/* current uses c for a while, before it runs anything; returns what it had. References move along. */
+struct cred *cred_swap(struct cred *c);
 bool capable(int cap);                                     /* current, effective */
 bool in_group(const struct cred *c, u32 gid);
 

@@ -7,15 +7,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "gofer/gofer.h"
@@ -100,7 +103,8 @@ static void create(const char *const *argv, void (*tweak)(struct sandbox_config 
         .nmounts = 4,
         .ngofers = 1,
         .sync_fd = -1,
-        .log_fd = -1,
+        .log_fd = getenv("CONTROL_LOG") ? 2 : -1, /* to find out what went wrong */
+        .strace = getenv("CONTROL_LOG"),
         .debug = 1,
     };
     int pair[2], out[2], gofer;
@@ -559,6 +563,224 @@ START_TEST(processes_and_texts)
 }
 END_TEST
 
+/* ---- namespaces of the sandbox process, and the wait for hooks ---- */
+
+static int sync_pair[2], other_net;
+
+static void with_sync(struct sandbox_config *c)
+{
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sync_pair), 0);
+    c->sync_fd = sync_pair[1];
+    c->namespaces = (struct sandbox_namespaces){other_net, NAMESPACE_KEEP, NAMESPACE_NEW};
+}
+
+static ino_t namespace_of(pid_t pid, const char *name)
+{
+    char path[64];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, name);
+    ck_assert_int_eq(stat(path, &st), 0);
+    return st.st_ino;
+}
+
+/* A network namespace that somebody else has made. */
+static int make_network(void)
+{
+    int ready[2], fd;
+    char path[64], byte;
+    pid_t pid;
+
+    ck_assert_int_eq(pipe(ready), 0);
+    pid = fork();
+    if (pid == 0) {
+        _exit(unshare(CLONE_NEWNET) || write(ready[1], "", 1) != 1 || pause());
+    }
+    close(ready[1]);
+    ck_assert_int_eq((int)read(ready[0], &byte, 1), 1);
+    snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    ck_assert_int_ge(fd, 0);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    return fd;
+}
+
+START_TEST(hooks_and_namespaces)
+{
+    struct pollfd p;
+    struct stat net;
+    char byte;
+    int status;
+
+    if (geteuid() != 0)
+        return;
+    other_net = make_network();
+    ck_assert_int_eq(fstat(other_net, &net), 0);
+    create(sleeper, with_sync);
+    close(sync_pair[1]);
+    ck_assert_int_eq((int)read(sync_pair[0], &byte, 1), 1);
+    ck_assert_uint_eq(namespace_of(box.sandbox, "net"), net.st_ino);
+    ck_assert_uint_eq(namespace_of(box.sandbox, "ipc"), namespace_of(getpid(), "ipc"));
+    ck_assert_uint_ne(namespace_of(box.sandbox, "uts"), namespace_of(getpid(), "uts"));
+    p = (struct pollfd){box.launcher, POLLIN, 0};
+    ck_assert_int_eq(poll(&p, 1, 200), 0); /* the hooks run now */
+    if (_i) {
+        close(sync_pair[0]); /* and fail */
+        ck_assert_int_eq(waitpid(box.sandbox, &status, 0), box.sandbox);
+        ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 128);
+        box.sandbox = 0;
+        return;
+    }
+    ck_assert_int_eq((int)write(sync_pair[0], "", 1), 1);
+    expect_created();
+}
+END_TEST
+
+/* ---- terminals ---- */
+
+/* A terminal as the command line hands it over: raw but for output. Its master in *master. */
+static int new_terminal(int *master)
+{
+    struct winsize size = {.ws_row = 24, .ws_col = 80};
+    struct termios t;
+    tcflag_t oflag;
+    int slave;
+
+    *master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    ck_assert(*master >= 0 && !grantpt(*master) && !unlockpt(*master));
+    slave = open(ptsname(*master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    ck_assert_int_ge(slave, 0);
+    tcgetattr(slave, &t);
+    oflag = t.c_oflag;
+    cfmakeraw(&t);
+    t.c_oflag = oflag;
+    tcsetattr(slave, TCSANOW, &t);
+    ioctl(slave, TIOCSWINSZ, &size);
+    return slave;
+}
+
+/* Read from a master until the text has come, at most 10 s. */
+static void expect_text(int master, const char *text)
+{
+    static char seen[65536];
+    struct pollfd p = {master, POLLIN, 0};
+    size_t at = 0;
+
+    while (poll(&p, 1, 10000) > 0) {
+        ssize_t n = read(master, seen + at, sizeof(seen) - 1 - at);
+
+        if (n <= 0)
+            break;
+        at += (size_t)n;
+        seen[at] = 0;
+        if (strstr(seen, text))
+            return;
+    }
+    ck_abort_msg("\"%s\" does not come; only: %s", text, seen);
+}
+
+static int exec_on_terminal(int sock, const char *script, int slave)
+{
+    const char *argv[] = {"sh", "-c", script, NULL};
+    const int fds[3] = {slave, slave, slave};
+    u32 stdio[3] = {0, 1, 2};
+    struct control_message m = {.kind = CONTROL_EXEC, .tag = 9};
+    struct sandbox_process p;
+    char buf[65536];
+
+    fill_process(&p, argv);
+    p.console = true;
+    m.length = (u32)fdt_build_process(&p, stdio, buf, sizeof(buf));
+    ck_assert_int_eq(control_send(sock, &m, buf, fds, 3), 0);
+    close(slave);
+    ck_assert_int_eq(control_receive(sock, &m, buf, sizeof(buf)), 0);
+    return (int)m.a;
+}
+
+START_TEST(exec_terminal)
+{
+    const char *script = "tty; stty size; read x; echo got $x; stty size; exit 4";
+    int sock, other, master, n;
+    struct control_message m;
+    char buf[4096];
+
+    create_and_start(sleeper);
+    sock = connect_box();
+    other = connect_box();
+    for (int i = 0; i < 3; i++) { /* numbers of terminals that were closed come again */
+        int pid = exec_on_terminal(sock, script, new_terminal(&master));
+
+        expect_text(master, "/dev/pts/0\r\n24 80\r\n");
+        ck_assert_int_eq(ask(other, CONTROL_WINDOW, pid, 50 << 16 | 99), 0);
+        ck_assert_int_eq(ask(other, CONTROL_WINDOW, 1, 0), -ENOTTY);
+        ck_assert_int_eq((int)write(master, "abx\177c\n", 6), 6); /* it has a line discipline */
+        expect_text(master, "got abc\r\n50 99\r\n");
+        ck_assert_int_eq(control_receive(sock, &m, NULL, 0), 0);
+        ck_assert(m.kind == CONTROL_EXITED && m.b == 4 << 8);
+        n = (int)read(master, buf, sizeof(buf)); /* nobody holds the other end any more */
+        ck_assert(n == 0 || (n < 0 && errno == EIO));
+        close(master);
+    }
+}
+END_TEST
+
+START_TEST(exec_terminal_hangs_up)
+{
+    int sock, master;
+    struct control_message m;
+
+    create_and_start(sleeper);
+    sock = connect_box();
+    exec_on_terminal(sock, "echo up; sleep 100", new_terminal(&master));
+    expect_text(master, "up");
+    do { /* ^C: a shell that is about to fork may miss the first */
+        ck_assert_int_eq((int)write(master, "\003", 1), 1);
+    } while (poll(&(struct pollfd){sock, POLLIN, 0}, 1, 100) == 0);
+    ck_assert_int_eq(control_receive(sock, &m, NULL, 0), 0);
+    ck_assert(m.kind == CONTROL_EXITED && (m.b == SIGINT || m.b == 130 << 8));
+    close(master);
+    exec_on_terminal(sock, "echo up; sleep 100", new_terminal(&master));
+    expect_text(master, "up");
+    close(master);
+    ck_assert_int_eq(control_receive(sock, &m, NULL, 0), 0);
+    ck_assert(m.kind == CONTROL_EXITED && m.b == SIGHUP);
+}
+END_TEST
+
+static int container_slave;
+
+static void on_terminal(struct sandbox_config *c)
+{
+    c->process.console = c->own_terminal = true;
+    for (int i = 0; i < 3; i++)
+        c->stdio[i] = i ? dup(container_slave) : container_slave;
+}
+
+START_TEST(container_terminal)
+{
+    static const char *const argv[] = {
+        "sh", "-c",
+        "trap 'stty size' WINCH; tty; stty size; test -c /dev/console && stty size </dev/console;"
+        "read x; while :; do sleep 0.05; done",
+        NULL};
+    struct winsize size = {.ws_row = 33, .ws_col = 44};
+    int master;
+
+    container_slave = new_terminal(&master);
+    create(argv, on_terminal);
+    expect_created();
+    close(container_slave);
+    ck_assert_int_eq(ask(box.launcher, CONTROL_START, 0, 0), 0);
+    expect_text(master, "/dev/pts/0\r\n24 80\r\n24 80\r\n");
+    ck_assert_int_eq((int)write(master, "\n", 1), 1);
+    ck_assert_int_eq(ioctl(master, TIOCSWINSZ, &size), 0); /* as dockerd does: it tells nobody */
+    expect_text(master, "33 44");
+    close(master); /* ends the application's session, not the sandbox before it */
+    ck_assert_int_eq(expect_end(129), SIGHUP);
+}
+END_TEST
+
 static const char *const sysctls[] = {"net.core.somaxconn=77", "kernel/sem=1 2\t3  4",
                                       "kernel.domainname=example.org", NULL};
 static const char *const masked[] = {"/etc/passwd", "/var", "/nonexistent", NULL};
@@ -691,7 +913,7 @@ END_TEST
 int main(int argc, char **argv)
 {
     Suite *s = suite_create("control");
-    TCase *t = tcase_create("all");
+    TCase *t = tcase_create("all"), *terminals = tcase_create("terminals");
     SRunner *r = srunner_create(s);
     int failed;
 
@@ -711,6 +933,13 @@ int main(int argc, char **argv)
     tcase_add_test(t, pids_limit);
     tcase_add_test(t, pause_resume);
     tcase_add_test(t, processes_and_texts);
+    tcase_set_timeout(terminals, 60);
+    tcase_add_checked_fixture(terminals, NULL, teardown);
+    tcase_add_test(terminals, exec_terminal);
+    tcase_add_test(terminals, exec_terminal_hangs_up);
+    tcase_add_test(terminals, container_terminal);
+    suite_add_tcase(s, terminals);
+    tcase_add_loop_test(t, hooks_and_namespaces, 0, 2);
     tcase_add_test(t, paths);
     tcase_add_loop_test(t, unknown_sysctl, 0, 5);
     tcase_add_test(t, hostile_client);

@@ -34,6 +34,33 @@ static void drop(u32 fd)
         HOSTCALL(HC_FD_CLOSE, fd);
 }
 
+/* The container's terminal is its /dev/console, too; a container without a /dev has none. */
+static int bind_console(const char *name)
+{
+    struct cred *root = cred_initial(), *mine;
+    struct path from, at;
+    int err;
+
+    if (!root)
+        return -ENOMEM;
+    mine = cred_swap(root);
+    err = vfs_mknod(AT_FDCWD, "/dev/console", S_IFREG | 0600, 0, NULL);
+    if (err == -EEXIST)
+        err = 0;
+    if (!err)
+        err = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, &from);
+    if (!err) {
+        err = path_lookup(AT_FDCWD, "/dev/console", LOOKUP_FOLLOW, &at);
+        if (!err) {
+            err = mount_bind(&from, &at, false);
+            path_put(&at);
+        }
+        path_put(&from);
+    }
+    cred_put(cred_swap(mine));
+    return err;
+}
+
 static int console_stdio(const struct process_info *info, bool first, struct tty **console)
 {
     struct tty *t = console_create(info->stdio[0], info->stdio[1], !first);
@@ -50,6 +77,8 @@ static int console_stdio(const struct process_info *info, bool first, struct tty
     snprintf_(name, sizeof(name), "/dev/pts/%d", t->index);
     for (int i = 0; i < 3 && !err; i++)
         err = install(i, vfs_open(AT_FDCWD, name, O_RDWR, 0));
+    if (!err && first && bind_console(name))
+        log_info("no /dev/console");
     return err;
 }
 
