@@ -22,20 +22,28 @@ stub_code:
         int3
 
         .org    stub_code + 32
-/* A new stub: die with the thread that lives as long as the sandbox; wait to be seized. */
+/*
+ * A new stub: die with the thread that lives as long as the sandbox; wait to be seized. When that has
+ * gone already (our parent is not rbp, the sandbox), the trap kills us.
+ */
 stub_born:
         mov     $__NR_prctl, %eax
         mov     $1, %edi                /* PR_SET_PDEATHSIG */
         mov     $9, %esi                /* SIGKILL */
         syscall
+        mov     $__NR_getppid, %eax
+        syscall
+        cmp     %ebp, %eax
+        je      1f
+        int3
 1:      mov     $__NR_pause, %eax
         syscall
         jmp     1b
 
-        .org    stub_code + 64
+        .org    stub_code + 128
 /*
  * STUB_ZYGOTE: drop everything else, then make a stub for each request.
- * r12 = struct zygote_page, r13 = STUB_BASE, r14 = STUB_END, r15 = STUB_TOP.
+ * rbp = pid of the sandbox, r12 = struct zygote_page, r13 = STUB_BASE, r14 = STUB_END, r15 = STUB_TOP.
  */
         mov     $__NR_munmap, %eax
         xor     %edi, %edi

@@ -57,6 +57,7 @@ long stub_call(int tid, u64 entry, long nr, const u64 arg[6], bool *kicked)
         .r10 = arg[3],
         .r8 = arg[4],
         .r9 = arg[5],
+        .rbp = (u64)stub_parent, /* for a new stub */
         .cs = USER_CS,
         .ss = USER_DS,
         .eflags = 0x202,

@@ -20,12 +20,15 @@
 /* Entry points in the code page (stub.S). */
 #define STUB_CALL   (STUB_BASE + 0)
 #define STUB_CLONE  (STUB_BASE + 16)
-#define STUB_ZYGOTE (STUB_BASE + 64)
+#define STUB_ZYGOTE (STUB_BASE + 128)
 
 /* The signal that makes a stub stop. */
 #define STUB_KICK 23 /* SIGURG: ignored where nobody traces */
 
 struct uregs;
+
+/* The sandbox: parent of all stubs. Set by zygote_init(). */
+extern int stub_parent;
 
 /*
  * Make the zygote from which all stubs come. Called by the thread that will live as long as the

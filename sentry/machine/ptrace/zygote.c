@@ -35,6 +35,7 @@ struct zygote_page {
 };
 static struct zygote_page *page;
 static pid_t zygote;
+int stub_parent;
 
 #define DENY    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
 #define LOAD(f) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, f))
@@ -69,6 +70,7 @@ static int confine_stubs(void)
         ALLOW_NR(SYS_futex),
         ALLOW_NR(SYS_clone),
         ALLOW_NR(SYS_prctl),
+        ALLOW_NR(SYS_getppid),
         ALLOW_NR(SYS_pause),
         ALLOW_NR(SYS_restart_syscall),
         DENY,
@@ -111,6 +113,8 @@ static int zygote_main(void *arg)
     forget_libc();
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_DUMPABLE, 1) != 0)
         return 1;
+    if (getppid() != stub_parent)
+        return 1; /* it died before our first call */
     setsid();
     code = mmap((void *)STUB_BASE, 4096, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED, fd, 0);
     shared =
@@ -119,10 +123,11 @@ static int zygote_main(void *arg)
         return 1;
     if (confine_stubs() != 0)
         return 1;
-    __asm__ volatile("mov %0, %%r12; mov %1, %%r13; mov %2, %%r14; mov %3, %%r15; jmp *%4"
+    __asm__ volatile("mov %0, %%r12; mov %1, %%r13; mov %2, %%r14; mov %3, %%r15; mov %5, %%rbp; "
+                     "jmp *%4"
                      :
                      : "r"(STUB_SHARED), "r"(STUB_BASE), "r"(STUB_END), "r"(STUB_TOP),
-                       "a"(STUB_ZYGOTE)
+                       "a"(STUB_ZYGOTE), "d"((long)stub_parent)
                      : "r12", "r13", "r14", "r15", "memory");
     __builtin_unreachable();
 }
@@ -167,6 +172,7 @@ int zygote_init(void)
     int fd = memfd_create("ringfort-stub", MFD_CLOEXEC);
     int r;
 
+    stub_parent = getpid();
     if (fd < 0)
         return -errno;
     r = map_shared_page(fd);
