@@ -46,7 +46,7 @@ static struct task *halt(struct percpu *c)
     __atomic_exchange_n(&c->state, CPU_HALTED, __ATOMIC_SEQ_CST);
     t = find_work(c);
     if (!t && !c->tlb_wanted && !ring_busy())
-        __asm__ volatile("sti; hlt; cli" : : : "memory");
+        cpu_halt();
     return t;
 }
 

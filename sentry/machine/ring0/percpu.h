@@ -123,6 +123,8 @@ struct user_event user_enter(struct task *t);
 /* Leaves prev's stack for next's; comes back when somebody switches to prev again. */
 void switch_stacks(u64 *prev_ksp, u64 next_ksp);
 extern char thread_start[]; /* first return address of a new thread */
+void cpu_halt(void);        /* until an interrupt */
+extern char cpu_halt_insn[], cpu_halt_end[];
 extern char syscall_entry[];
 extern char exception_stubs[]; /* 16 bytes each, one per vector */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Switch between the kernel stacks of two tasks, and the first steps of a new one.
+ * Switch between the kernel stacks of two tasks, the first steps of a new one, and the halt of a
+ * CPU that has none.
  */
     .text
 
@@ -35,5 +36,22 @@ thread_start:
     call    sched_finish
     ud2
     .size thread_start, . - thread_start
+
+/*
+ * void cpu_halt(void): wait for an interrupt, take it, return with interrupts off. STI lets none in
+ * before HLT is reached, except where a hypervisor loses that state over an exit (emulated SVM
+ * does): a wake-up taken there would be slept over, so trap.c skips a HLT that it came before.
+ */
+    .globl  cpu_halt, cpu_halt_insn, cpu_halt_end
+    .type   cpu_halt, @function
+    .balign 16
+cpu_halt:
+    sti
+cpu_halt_insn:
+    hlt
+cpu_halt_end:
+    cli
+    ret
+    .size cpu_halt, . - cpu_halt
 
     .section .note.GNU-stack, "", @progbits

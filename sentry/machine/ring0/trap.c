@@ -140,7 +140,9 @@ void trap_kernel(struct kframe *f)
         return;
     }
     if (f->vector >= EXC_COUNT) {
-        interrupt((u32)f->vector); /* the idle loop is the only place that lets them in */
+        interrupt((u32)f->vector); /* cpu_halt() is the only place that lets them in */
+        if (f->rip == (u64)cpu_halt_insn)
+            f->rip = (u64)cpu_halt_end;
         return;
     }
     resume = f->vector == EXC_GP ? extable_find(f->rip) : 0;
