@@ -84,17 +84,21 @@ static void load_modules(void)
 }
 
 /*
- * Keep one virtual machine with one CPU for ever. Without it each VM that comes or goes as the only
- * one makes KVM patch the kernel's code (static keys: preempt notifiers, APIC enabled), and QEMU's
- * emulation of two CPUs sometimes goes on executing the breakpoint that is there for a moment.
+ * Keep two virtual machines of one CPU each for ever, one with an APIC that is switched off and one
+ * without. When a VM of a kind that there is not yet comes or goes, KVM patches the kernel's code
+ * (static keys: preempt notifiers, APIC absent, APIC disabled), and QEMU's emulation sometimes goes on
+ * executing the breakpoint that stands there for a moment: the box hangs or reboots.
  */
 static void hold_kvm(void)
 {
     int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-    int vm = kvm < 0 ? -1 : ioctl(kvm, KVM_CREATE_VM, 0);
 
-    if (vm >= 0 && ioctl(vm, KVM_CREATE_IRQCHIP, 0) == 0)
-        ioctl(vm, KVM_CREATE_VCPU, 0);
+    for (int apic = 0; apic < 2; apic++) {
+        int vm = kvm < 0 ? -1 : ioctl(kvm, KVM_CREATE_VM, 0);
+
+        if (vm >= 0 && (!apic || ioctl(vm, KVM_CREATE_IRQCHIP, 0) == 0))
+            ioctl(vm, KVM_CREATE_VCPU, 0);
+    }
 }
 
 /* Opens the virtio port with the given name; the driver's probe may still be running. */
