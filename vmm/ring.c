@@ -41,7 +41,7 @@ static u32 cq_tail; /* guarded by cq_lock */
 static int spinner;                   /* atomic: 1 = somebody spins */
 static u32 spin_ticks = SPIN_MAX / 4; /* owned by the spinner */
 static bool can_spin;
-static unsigned long submissions, doorbells; /* atomic, relaxed */
+static unsigned long submissions, doorbells, interrupts; /* atomic, relaxed */
 
 static _Noreturn void broken(const char *what)
 {
@@ -82,8 +82,13 @@ static void complete(u64 cookie, const struct hostcall *hc)
         broken("more calls in flight than completion entries");
     memcpy(&ring->cq[cq_tail % RING_ENTRIES], &e, sizeof(e));
     cq_tail++;
-    __atomic_store_n(&ring->cq_tail, cq_tail, __ATOMIC_RELEASE);
+    __atomic_store_n(&ring->cq_tail, cq_tail, __ATOMIC_SEQ_CST);
     pthread_mutex_unlock(&cq_lock);
+    /* a CPU that looks anyway looks once more after it has taken itself off the count */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&ring->cq_pollers, __ATOMIC_RELAXED))
+        return;
+    __atomic_fetch_add(&interrupts, 1, __ATOMIC_RELAXED);
     if (write(completion_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
         broken("completion interrupt");
 }
@@ -215,6 +220,6 @@ int ring_start(struct ring *r, int doorbell, int completion, bool spin)
 
 void ring_counters(char *buf, size_t size)
 {
-    snprintf(buf, size, "ring: calls=%lu doorbells=%lu workers=%u", submissions, doorbells,
-             workers);
+    snprintf(buf, size, "ring: calls=%lu doorbells=%lu interrupts=%lu workers=%u", submissions,
+             doorbells, interrupts, workers);
 }

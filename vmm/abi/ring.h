@@ -32,6 +32,7 @@ struct ring {
     u32 sq_need_kick;         /* host writes: 1 = asleep, ring the doorbell */
     _Alignas(64) u32 cq_tail; /* host writes: next free completion slot */
     _Alignas(64) u32 cq_head; /* guest writes: next entry it takes */
+    u32 cq_pollers;           /* guest writes: CPUs that look at the ring; 0 = interrupt wanted */
     _Alignas(64) struct ring_sqe sq[RING_ENTRIES];
     struct ring_cqe cq[RING_ENTRIES];
 };

@@ -87,6 +87,8 @@ static s64 round_trip(struct gofer *g, struct iovec *req, struct iovec *reply, i
     *fd = donated(&in);
     if (n == 0)
         return -ECONNRESET;
+    if (in.msg_flags & MSG_CTRUNC) /* no room for a descriptor in our own table */
+        return -EMFILE;
     return in.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
 }
 

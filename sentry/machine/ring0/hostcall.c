@@ -90,6 +90,20 @@ bool ring_poll(void)
     return all != 0;
 }
 
+void ring_poll_begin(void)
+{
+    if (ring)
+        __atomic_fetch_add(&ring->cq_pollers, 1, __ATOMIC_SEQ_CST);
+}
+
+void ring_poll_end(void)
+{
+    if (!ring)
+        return;
+    __atomic_fetch_sub(&ring->cq_pollers, 1, __ATOMIC_SEQ_CST);
+    ring_poll(); /* what came before that raised no interrupt */
+}
+
 /* Take a slot of the ring, if there is one. */
 static bool slot_get(void)
 {

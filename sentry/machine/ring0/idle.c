@@ -19,20 +19,20 @@ static struct task *find_work(struct percpu *c)
 static struct task *poll(struct percpu *c)
 {
     u64 now = machine_clock_mono(), end = now + POLL_NS;
+    struct task *t = NULL;
 
-    do {
-        struct task *t;
-
+    ring_poll_begin();
+    while (!t && now < end) {
         ring_poll();
         if (c->ktimer_deadline <= now)
             timer_interrupt(c);
         t = find_work(c);
-        if (t)
-            return t;
-        cpu_relax();
+        if (!t)
+            cpu_relax();
         now = machine_clock_mono();
-    } while (now < end);
-    return NULL;
+    }
+    ring_poll_end();
+    return t;
 }
 
 /* Sleep until an interrupt, unless there turns out to be something to run. */

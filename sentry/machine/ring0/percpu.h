@@ -202,6 +202,9 @@ void ring_init(void);
 /* Take completions; true when there were some. Any CPU, any time. */
 bool ring_poll(void);
 bool ring_busy(void); /* completions wait */
+/* Between these two calls this CPU looks at the ring by itself: the host raises no interrupt. */
+void ring_poll_begin(void);
+void ring_poll_end(void);
 
 /* ---- panic.c ---- */
 
