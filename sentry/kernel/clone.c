@@ -131,13 +131,13 @@ static void copy_private(struct task *t, const struct clone_params *p)
 {
     struct task *me = current;
 
+    machine_fpu_read(me); /* before the registers: it brings the bases up to date, too */
     t->regs = me->regs;
     t->regs.rax = 0;
     if (p->stack)
         t->regs.rsp = p->stack + p->stack_size;
     if (p->flags & CLONE_SETTLS)
         t->regs.fs_base = p->tls;
-    machine_fpu_read(me);
     memcpy(t->fpu, me->fpu, machine_fpu_size);
     machine_fpu_write(t);
     memcpy(t->comm, me->comm, sizeof(t->comm));

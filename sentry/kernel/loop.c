@@ -6,6 +6,7 @@
 #include "sentry/fs/gofer.h"
 #include "sentry/kernel/container.h"
 #include "sentry/kernel/internal.h"
+#include "sentry/kernel/kernel.h"
 #include "sentry/mm/mm.h"
 #include "sentry/syscall/syscall.h"
 
@@ -159,13 +160,9 @@ static void exception(const struct trap *trap)
     signal_force(sig, code, addr, trap->vector, trap->error);
 }
 
-static void system_call(void)
+/* A call that wants to be restarted is looked at by signal_deliver(), whatever woke it. */
+static inline void after_system_call(struct task *t)
 {
-    struct task *t = current;
-
-    t->in_syscall = true;
-    syscall_dispatch();
-    /* A call that wants to be restarted is looked at by signal_deliver(), whatever woke it. */
     if (unlikely((u64) - (s64)t->regs.rax - ERESTARTSYS <= ERESTART_RESTARTBLOCK - ERESTARTSYS) ||
         unlikely(t->restore_blocked))
         __atomic_or_fetch(&t->work, WORK_SIGNAL, __ATOMIC_RELAXED);
@@ -201,11 +198,28 @@ static void timed_system_call(struct task *t)
 
     account_user(t);
     begin = t->acct_stamp;
-    system_call();
+    t->in_syscall = true;
+    syscall_dispatch();
+    after_system_call(t);
     now = machine_clock_mono();
     if (t->acct_stamp == begin) /* it has not slept */
         t->acct_hint = (7 * t->acct_hint + now - begin) / 8;
     task_account(t, now, false);
+}
+
+/* The way of most calls: every instruction here counts. */
+void task_syscall(void)
+{
+    struct task *t = current;
+    syscall_fn fn = syscall_handler((u32)t->regs.orig_rax);
+
+    if (unlikely(++t->acct_calls >= TIMED_CALLS || !fn || strace_enabled)) {
+        timed_system_call(t);
+        return;
+    }
+    t->in_syscall = true;
+    t->regs.rax = (u64)fn(&t->regs);
+    after_system_call(t);
 }
 
 static void handle_trap(struct task *t, const struct trap *trap)
@@ -229,11 +243,9 @@ void task_loop(void)
         while (unlikely(__atomic_load_n(&t->work, __ATOMIC_ACQUIRE)))
             do_work(t);
         machine_user_run(&trap);
-        if (trap.kind != TRAP_SYSCALL)
+        if (likely(trap.kind == TRAP_SYSCALL))
+            task_syscall();
+        else if (trap.kind != TRAP_DONE)
             handle_trap(t, &trap);
-        else if (likely(++t->acct_calls < TIMED_CALLS))
-            system_call();
-        else
-            timed_system_call(t);
     }
 }

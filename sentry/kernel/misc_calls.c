@@ -133,6 +133,7 @@ SYSCALL2(arch_prctl, int, code, u64, addr)
 {
     struct uregs *r = &current->regs;
 
+    machine_fpu_read(current); /* and the bases as they are */
     switch (code) {
     case ARCH_SET_FS:
         if (addr >= USER_END)

@@ -57,6 +57,7 @@ enum trap_kind {
     TRAP_FAULT,     /* page fault: addr, error (X86 bits: 1 present, 2 write, 4 user, 16 fetch) */
     TRAP_EXCEPTION, /* vector (X86), error, addr where known; the signal is the kernel's business */
     TRAP_INTERRUPT, /* kicked, or preempted: look at pending work */
+    TRAP_DONE,      /* task_syscall() has run a system call, and there is work after it */
 };
 
 struct trap {
@@ -89,13 +90,23 @@ extern unsigned machine_ncpus;
  */
 void machine_user_run(struct trap *trap);
 
+/*
+ * Run the system call in current's registers: loop.c. A machine may call it itself while
+ * machine_user_run() goes on, which then returns TRAP_DONE in place of TRAP_SYSCALL, and only when
+ * there is something to do before user mode.
+ */
+void task_syscall(void);
+
 /* Make t leave user mode soon (or not enter it): signals, exit. Any context. */
 void machine_kick(struct task *t);
 
 /* FPU: bytes of the XSAVE area on this machine (512 without XSAVE) and its XCR0 (3 without). */
 extern u32 machine_fpu_size;
 extern u64 machine_xcr0;
-/* Make t->fpu hold the user's state (t is current or not running). Blocks never. */
+/*
+ * Make t->fpu hold the user's state, and fs_base, gs_base, ds, es, fs, gs in t->regs what the
+ * application has made of them itself (t is current or not running). Blocks never.
+ */
 void machine_fpu_read(struct task *t);
 /* t->fpu was changed: load it before t's next user_run. */
 void machine_fpu_write(struct task *t);

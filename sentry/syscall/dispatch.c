@@ -28,11 +28,9 @@ static s64 refuse(const struct uregs *r, s64 err, const char *why)
 SYSCALL_TABLE(X)
 #undef X
 
-#define SYSCALL_MAX 512
-
 bool strace_enabled;
 
-static const syscall_fn handlers[SYSCALL_MAX] = {
+const syscall_fn syscall_table[SYSCALL_MAX] = {
 #define X(nr, name, status, args, note) [nr] = sys_##name,
     SYSCALL_TABLE(X)
 #undef X
@@ -42,19 +40,12 @@ void syscall_dispatch(void)
 {
     struct uregs *r = &current->regs;
     u64 nr = (u32)r->orig_rax; /* the upper half is ignored, as on Linux */
+    syscall_fn fn = syscall_handler(nr);
     s64 ret;
 
     if (unlikely(strace_enabled))
         strace_enter(r);
-    /* The table is indexed by what the application chose: no speculation past its end. */
-    if (likely(nr < SYSCALL_MAX)) {
-        u64 mask;
-        __asm__ volatile("cmp %1, %2; sbb %0, %0" : "=r"(mask) : "i"(SYSCALL_MAX), "r"(nr) : "cc");
-        syscall_fn fn = handlers[nr & mask];
-        ret = fn ? fn(r) : -ENOSYS;
-    } else {
-        ret = -ENOSYS;
-    }
+    ret = fn ? fn(r) : -ENOSYS;
     r->rax = (u64)ret;
     if (unlikely(strace_enabled))
         strace_exit(nr, ret);

@@ -15,6 +15,20 @@ typedef s64 (*syscall_fn)(const struct uregs *r);
 /* Run the call in current's registers; the result goes to regs.rax. dispatch.c */
 void syscall_dispatch(void);
 
+#define SYSCALL_MAX 512
+extern const syscall_fn syscall_table[SYSCALL_MAX];
+
+/* The handler of call nr; NULL when there is none. The application chooses nr: no speculation past the end. */
+static inline syscall_fn syscall_handler(u64 nr)
+{
+    u64 mask;
+
+    if (nr >= SYSCALL_MAX)
+        return NULL;
+    __asm__ volatile("cmp %1, %2; sbb %0, %0" : "=r"(mask) : "i"(SYSCALL_MAX), "r"(nr) : "cc");
+    return syscall_table[nr & mask];
+}
+
 #define SYSCALL0(name)                                            \
     s64 sys_##name(const struct uregs *r);                        \
     static inline s64 do_sys_##name(void);                        \

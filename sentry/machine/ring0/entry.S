@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The border between the application and the Sentry. User mode is called like a function:
- * user_enter() leaves the kernel stack as it is and loads the application's registers; whatever
- * happens there (SYSCALL, exception, interrupt) stores them into the task and returns from
- * user_enter() with the vector.
+ * user_enter() leaves the kernel stack as it is and loads the application's registers; an exception
+ * or interrupt stores them into the task and returns from user_enter() with the vector. A system
+ * call is run on top of that frame by task_syscall(), and user mode goes on from there unless there is
+ * something else to do; so the CPU's predictions of return addresses stay right.
  *
  * Registers are pushed into and popped from struct uregs itself, the start of struct task, with RSP
  * pointing there: interrupts are off and the vectors that cannot be masked have stacks of their own.
@@ -28,13 +29,15 @@ user_enter:
     pushq   %r13
     pushq   %r14
     pushq   %r15
+    subq    $8, %rsp
+user_resume:
     movq    %rsp, %gs:PC_KSP
     movq    %rdi, %rsp
 
     /*
      * SYSRET loads RIP from RCX and RFLAGS from R11, so it serves where the application expects
-     * just that, as after a system call. RIP lies in the user half (user.c): a non-canonical one would make
-     * SYSRET fault in ring 0 on Intel CPUs.
+     * just that, as after a system call. RIP lies in the user half (user_ready()): a non-canonical
+     * one would make SYSRET fault in ring 0 on Intel CPUs.
      */
     movq    UR_RIP(%rdi), %rcx
     cmpq    %rcx, UR_RCX(%rdi)
@@ -94,7 +97,10 @@ user_iret:
     iretq
     .size user_enter, . - user_enter
 
-/* LSTAR. RCX = user RIP, R11 = user RFLAGS; SFMASK has cleared IF, DF, TF, NT and AC. */
+/*
+ * LSTAR. RCX = user RIP, R11 = user RFLAGS; SFMASK has cleared IF, DF, TF, NT and AC. The call may sleep
+ * and come back on another CPU; the stack that PC_KSP named then is still the task's.
+ */
     .globl  syscall_entry
     .type   syscall_entry, @function
     .balign 64
@@ -122,13 +128,34 @@ syscall_entry:
     pushq   %r13
     pushq   %r14
     pushq   %r15
-    movl    $VECTOR_SYSCALL, %eax
+    movq    %gs:PC_KSP, %rsp
+    xorl    %ebp, %ebp
+    call    task_syscall
+
+    /* user_ready() in user.c, by hand */
+    movq    %gs:PC_CURRENT, %rdi
+    movl    TASK_WORK(%rdi), %eax
+    orl     %gs:PC_WORK, %eax
+    jnz     1f
+    cmpq    %rdi, %gs:PC_USER
+    jne     1f
+    movq    UR_FS_BASE(%rdi), %rax
+    cmpq    %rax, %gs:PC_FS_BASE
+    jne     1f
+    movq    UR_GS_BASE(%rdi), %rax
+    cmpq    %rax, %gs:PC_GS_BASE
+    jne     1f
+    movq    UR_RIP(%rdi), %rax
+    shrq    $47, %rax
+    jz      user_resume
+1:  movl    $VECTOR_SYSCALL, %eax
     jmp     user_leave
     .size syscall_entry, . - syscall_entry
 
 /* RAX, RDX = result of user_enter(): back to its caller. */
 user_leave:
     movq    %gs:PC_KSP, %rsp
+    addq    $8, %rsp
     popq    %r15
     popq    %r14
     popq    %r13

@@ -10,6 +10,12 @@
 #define PC_REGS_TOP 16
 #define PC_KSP      24
 #define PC_SCRATCH  32
+#define PC_CPU      40
+#define PC_WORK     44
+#define PC_WANTED   48
+#define PC_USER     56
+#define PC_FS_BASE  64
+#define PC_GS_BASE  72
 
 /* struct uregs, at the start of struct task */
 #define UR_R15      0
@@ -26,9 +32,12 @@
 #define UR_EFLAGS   144
 #define UR_RSP      152
 #define UR_SS       160
+#define UR_FS_BASE  168
+#define UR_GS_BASE  176
 
 /* struct task: its mthread begins with the saved stack pointer */
-#define TASK_KSP 216
+#define TASK_KSP  216
+#define TASK_WORK 304
 
 /* EFLAGS that the application may set: CF PF AF ZF SF TF DF OF RF AC ID; IF is always on. */
 #define EFLAGS_USER 0x250dd5

@@ -85,16 +85,23 @@ BUILD_ASSERT(offsetof(struct percpu, task) == PC_CURRENT);
 BUILD_ASSERT(offsetof(struct percpu, regs_top) == PC_REGS_TOP);
 BUILD_ASSERT(offsetof(struct percpu, ksp) == PC_KSP);
 BUILD_ASSERT(offsetof(struct percpu, scratch) == PC_SCRATCH);
-BUILD_ASSERT(offsetof(struct percpu, cpu) == 40);
-BUILD_ASSERT(offsetof(struct percpu, tlb_wanted) == 48);
+BUILD_ASSERT(offsetof(struct percpu, cpu) == PC_CPU);
+BUILD_ASSERT(offsetof(struct percpu, work) == PC_WORK);
+BUILD_ASSERT(offsetof(struct percpu, tlb_wanted) == PC_WANTED);
+BUILD_ASSERT(offsetof(struct percpu, user) == PC_USER);
+BUILD_ASSERT(offsetof(struct percpu, fs_base) == PC_FS_BASE);
+BUILD_ASSERT(offsetof(struct percpu, gs_base) == PC_GS_BASE);
 BUILD_ASSERT(offsetof(struct uregs, rbx) == UR_RBX);
 BUILD_ASSERT(offsetof(struct uregs, r11) == UR_R11);
 BUILD_ASSERT(offsetof(struct uregs, rax) == UR_RAX);
 BUILD_ASSERT(offsetof(struct uregs, orig_rax) == UR_ORIG_RAX);
 BUILD_ASSERT(offsetof(struct uregs, rip) == UR_RIP);
 BUILD_ASSERT(offsetof(struct uregs, ss) == UR_SS);
+BUILD_ASSERT(offsetof(struct uregs, fs_base) == UR_FS_BASE);
+BUILD_ASSERT(offsetof(struct uregs, gs_base) == UR_GS_BASE);
 BUILD_ASSERT(offsetof(struct task, regs) == 0);
 BUILD_ASSERT(offsetof(struct task, mthread) + offsetof(struct mthread, ksp) == TASK_KSP);
+BUILD_ASSERT(offsetof(struct task, work) == TASK_WORK);
 
 extern struct percpu *percpus[MAX_CPUS];
 extern u32 cpu_features; /* BIOS_* */

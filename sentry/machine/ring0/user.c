@@ -126,54 +126,51 @@ static void user_exception(struct trap *trap, struct user_event ev)
     trap->addr = pf ? read_cr2() : 0;
 }
 
-/* What has to be done first; true: user_run has to return. */
-static bool before_user(struct percpu *c, struct task *t)
+/* Whether user mode can go on with what the CPU holds. entry.S does the same after a system call. */
+static inline bool user_ready(const struct percpu *c, const struct task *t)
 {
-    u32 work = __atomic_load_n(&t->work, __ATOMIC_RELAXED);
+    return !(__atomic_load_n(&t->work, __ATOMIC_RELAXED) | c->work) && c->user == t &&
+           c->fs_base == t->regs.fs_base && c->gs_base == t->regs.gs_base && t->regs.rip < USER_END;
+}
 
-    if (work & WORK_RESCHED) {
-        __atomic_fetch_and(&t->work, ~WORK_RESCHED, __ATOMIC_RELAXED);
-        cpu_work_add(c, CPU_SCHED);
-    }
-    if (work & ~WORK_RESCHED)
-        return true;
+/* What this CPU has to do first; may come back on another one. */
+static void cpu_work_do(struct percpu *c)
+{
     if (c->work & CPU_SCHED)
-        sched_user_check(c); /* may come back on another CPU */
+        sched_user_check(c);
     c = this_cpu();
     if (c->work & CPU_TIMER)
         timer_program(c);
-    return false;
 }
 
 void machine_user_run(struct trap *trap)
 {
     struct task *t = current;
+    bool after_call = false;
 
     for (;;) {
         struct percpu *c = this_cpu();
         struct user_event ev;
 
-        if (unlikely(__atomic_load_n(&t->work, __ATOMIC_RELAXED) | c->work)) {
-            if (before_user(c, t)) {
-                trap->kind = TRAP_INTERRUPT;
+        if (unlikely(!user_ready(c, t))) {
+            if (__atomic_load_n(&t->work, __ATOMIC_RELAXED)) {
+                trap->kind = after_call ? TRAP_DONE : TRAP_INTERRUPT;
                 return;
             }
-            continue;
-        }
-        if (unlikely(t->regs.rip >= USER_END)) {
-            bad_rip(trap);
-            return;
-        }
-        if (unlikely(c->user != t || c->fs_base != t->regs.fs_base ||
-                     c->gs_base != t->regs.gs_base))
+            if (t->regs.rip >= USER_END) {
+                bad_rip(trap);
+                return;
+            }
+            if (c->work) {
+                cpu_work_do(c);
+                continue;
+            }
             user_load(c, t);
-        ev = user_enter(t);
-        if (have_fsgsbase())
-            t->regs.fs_base = c->fs_base = rdfsbase();
-        if (likely(ev.vector == VECTOR_SYSCALL)) {
-            trap->kind = TRAP_SYSCALL;
-            return;
         }
+        ev = user_enter(t);
+        after_call = ev.vector == VECTOR_SYSCALL;
+        if (after_call)
+            continue;
         if (ev.vector < EXC_COUNT) {
             user_exception(trap, ev);
             return;
