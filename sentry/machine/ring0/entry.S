@@ -99,7 +99,7 @@ user_iret:
 
 /*
  * LSTAR. RCX = user RIP, R11 = user RFLAGS; SFMASK has cleared IF, DF, TF, NT and AC. The call may sleep
- * and come back on another CPU; the stack that PC_KSP named then is still the task's.
+ * and come back on another CPU, so PC_KSP is not to be looked at after it.
  */
     .globl  syscall_entry
     .type   syscall_entry, @function
@@ -149,12 +149,13 @@ syscall_entry:
     shrq    $47, %rax
     jz      user_resume
 1:  movl    $VECTOR_SYSCALL, %eax
-    jmp     user_leave
+    jmp     user_return
     .size syscall_entry, . - syscall_entry
 
 /* RAX, RDX = result of user_enter(): back to its caller. */
 user_leave:
     movq    %gs:PC_KSP, %rsp
+user_return:
     addq    $8, %rsp
     popq    %r15
     popq    %r14
