@@ -22,19 +22,19 @@
 #include "vmm/kvm.h"
 #include "vmm/sandbox.h"
 
-#define DEADLINE_MS       500
-#define BENCH_DEADLINE_MS 5000
-#define STARVED           5
-#define STEP_MS           20
-#define BATCHES           8
-#define TRIPS             128
-#define BENCH_TRIPS       200000
+#define STUCK_MS    600  /* without a step forward: it never comes back */
+#define DEADLINE_MS 5000 /* in any case */
+#define STEP_MS     20
+#define BATCHES     8
+#define TRIPS       128
+#define BENCH_TRIPS 200000
 /* The ptrace platform takes about twice this for a system call: slower than this is unfit. */
 #define FIT_NS 4000
 
 #define MEMORY_SIZE (2UL << 20)
 #define CODE_AT     0x8000
 #define TABLES_AT   0x1000
+#define PROGRESS_AT 0x4000 /* trips (probe_guest.S), steps of the child */
 
 extern const char probe_guest[], probe_guest_end[];
 
@@ -97,14 +97,28 @@ static int run(int vcpu, struct kvm_run *run, struct result *r)
     return -1;
 }
 
-static void probe(int dev, unsigned long trips, struct result *r)
+/* Changes whenever the child or its guest gets a step further. */
+static u64 progress(const char *mem)
+{
+    const volatile u64 *p = (const volatile u64 *)(mem + PROGRESS_AT);
+
+    return p[0] + (p[1] << 32);
+}
+
+static void step(char *mem)
+{
+    ((volatile u64 *)(mem + PROGRESS_AT))[1]++;
+}
+
+/* mem: MEMORY_SIZE bytes for the guest, which our parent watches. */
+static void probe(int dev, char *mem, unsigned long trips, struct result *r)
 {
     struct kvm_userspace_memory_region slot = {.memory_size = MEMORY_SIZE};
     struct kvm_enable_cap split = {.cap = KVM_CAP_SPLIT_IRQCHIP, .args = {1}};
     struct kvm_regs regs;
     const char *what;
     int vm, vcpu, khz, size;
-    void *mem, *shared;
+    void *shared;
 
     r->err = kvm_check(dev, &what);
     if (r->err) {
@@ -113,9 +127,9 @@ static void probe(int dev, unsigned long trips, struct result *r)
     }
     vm = ioctl(dev, KVM_CREATE_VM, 0);
     size = ioctl(dev, KVM_GET_VCPU_MMAP_SIZE, 0);
-    mem = mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (vm < 0 || size <= 0 || mem == MAP_FAILED)
+    if (vm < 0 || size <= 0)
         return fail(r, "create the machine");
+    step(mem);
     build_memory(mem);
     slot.userspace_addr = (u64)mem;
     ioctl(vm, KVM_SET_TSS_ADDR, 0xfffbd000UL);
@@ -124,9 +138,11 @@ static void probe(int dev, unsigned long trips, struct result *r)
     vcpu = ioctl(vm, KVM_CREATE_VCPU, 0UL);
     if (vcpu < 0 || ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot) != 0)
         return fail(r, "create the processor");
+    step(mem);
     shared = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
     if (shared == MAP_FAILED || set_state(vcpu, trips) != 0)
         return fail(r, "set the processor up");
+    step(mem);
     if (run(vcpu, shared, r) != 0)
         return;
     khz = ioctl(vcpu, KVM_GET_TSC_KHZ, 0);
@@ -149,29 +165,21 @@ static void close_others(int a, int b)
     syscall(SYS_close_range, hi + 1, ~0U, 0);
 }
 
-static long cpu_ms(clockid_t clock)
-{
-    struct timespec ts;
-
-    return clock_gettime(clock, &ts) ? 0 : ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-/*
- * Waits until the child has answered. A guest that goes nowhere burns the child's CPU time, so that
- * is what the deadline is about; a busy machine may take longer by the clock, up to STARVED times.
- */
-static bool answers(int fd, pid_t pid, int deadline_ms)
+/* Waits until the child has answered; false when it makes no progress any more. */
+static bool answers(int fd, const char *mem)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
-    clockid_t clock;
+    u64 last = progress(mem);
+    int stuck = 0;
 
-    if (clock_getcpuclockid(pid, &clock) != 0)
-        return poll(&p, 1, deadline_ms) > 0;
-    for (int waited = 0; waited < deadline_ms * STARVED; waited += STEP_MS) {
+    for (int waited = 0; waited < DEADLINE_MS && stuck < STUCK_MS; waited += STEP_MS) {
+        u64 now;
+
         if (poll(&p, 1, STEP_MS) > 0)
             return true;
-        if (cpu_ms(clock) > deadline_ms)
-            return false;
+        now = progress(mem);
+        stuck = now == last ? stuck + STEP_MS : 0;
+        last = now;
     }
     return false;
 }
@@ -180,7 +188,7 @@ static bool answers(int fd, pid_t pid, int deadline_ms)
  * Start the probing process as a grandchild: init takes it away whenever the kernel is done with
  * its VM, and no zombie is left to our caller. Its pid or -1.
  */
-static pid_t spawn(int dev, int out, unsigned long trips)
+static pid_t spawn(int dev, int out, char *mem, unsigned long trips)
 {
     volatile long pid = -1;
     pid_t between = vfork();
@@ -191,7 +199,7 @@ static pid_t spawn(int dev, int out, unsigned long trips)
             struct result r = {0};
 
             close_others(dev, out);
-            probe(dev, trips, &r);
+            probe(dev, mem, trips, &r);
             _exit(write(out, &r, sizeof(r)) != (ssize_t)sizeof(r));
         }
         _exit(0);
@@ -201,21 +209,22 @@ static pid_t spawn(int dev, int out, unsigned long trips)
     return (pid_t)pid;
 }
 
-static struct result probe_in_child(int dev, unsigned long trips, int deadline_ms)
+static struct result probe_in_child(int dev, unsigned long trips)
 {
     struct result r = {0};
     int fds[2];
     pid_t pid;
+    char *mem = mmap(NULL, MEMORY_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-    if (pipe2(fds, O_CLOEXEC) != 0) {
-        fail(&r, "pipe");
+    if (mem == MAP_FAILED || pipe2(fds, O_CLOEXEC) != 0) {
+        fail(&r, "memory or pipe");
         return r;
     }
-    pid = spawn(dev, fds[1], trips);
+    pid = spawn(dev, fds[1], mem, trips);
     close(fds[1]);
     if (pid < 0) {
         fail(&r, "fork");
-    } else if (!answers(fds[0], pid, deadline_ms)) {
+    } else if (!answers(fds[0], mem)) {
         errno = ETIMEDOUT;
         fail(&r, "no system call came through in time");
         kill(pid, SIGKILL);
@@ -224,6 +233,7 @@ static struct result probe_in_child(int dev, unsigned long trips, int deadline_m
         fail(&r, "the probing process died");
     }
     close(fds[0]);
+    munmap(mem, MEMORY_SIZE);
     return r;
 }
 
@@ -246,7 +256,7 @@ int platform_choose(enum platform want, enum platform *chosen, int *kvm_fd, char
         r = (struct result){.err = -errno};
         snprintf(r.what, sizeof(r.what), "/dev/kvm: %s", strerror(errno));
     } else {
-        r = probe_in_child(dev, TRIPS, DEADLINE_MS);
+        r = probe_in_child(dev, TRIPS);
         if (!r.err && r.ns > FIT_NS) {
             r.err = -ENODEV;
             snprintf(r.what, sizeof(r.what), "a system call takes %ld ns", r.ns);
@@ -273,7 +283,7 @@ long platform_probe_benchmark(void)
 
     if (dev < 0)
         return -errno;
-    r = probe_in_child(dev, BENCH_TRIPS, BENCH_DEADLINE_MS);
+    r = probe_in_child(dev, BENCH_TRIPS);
     close(dev);
     return r.err ? r.err : r.ns;
 }

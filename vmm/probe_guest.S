@@ -3,6 +3,7 @@
  * The probe guest: ring 3 -> ring 0 -> ring 3 round trips with SYSCALL and SYSRET, nothing else.
  * Position independent, copied into the probe's memory by probe.c, which sets
  *   R13 = batches, R14 = round trips in a batch, R12 = all ones.
+ * Counts every trip at PROGRESS_AT, so that a slow machine can be told from one that is stuck.
  * Ends with an `out`; R12 is then the shortest batch in TSC ticks. No stack is used.
  */
     .section .rodata
@@ -31,7 +32,8 @@ probe_guest:
     movl    $2, %r11d
     sysretq
 
-2:  decq    %rbx                        /* ring 0: RCX and R11 are as SYSCALL left them */
+2:  incq    0x4000                      /* ring 0: RCX and R11 are as SYSCALL left them */
+    decq    %rbx
     jz      4f
     sysretq
 
