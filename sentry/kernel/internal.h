@@ -71,6 +71,10 @@ int signal_dequeue_locked(sigset64_t set, siginfo_t *info);
 void process_kill_locked(struct process *p, int code);
 void signal_retarget_locked(struct task *t, sigset64_t set); /* somebody else must take these */
 bool signal_default_ignored(int sig);
+/* Raised by what the task itself does: taken first. */
+#define SIG_SYNCHRONOUS                                                                     \
+    (SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | SIGBIT(SIGILL) | SIGBIT(SIGTRAP) | SIGBIT(SIGFPE) | \
+     SIGBIT(SIGSYS))
 #define SIG_STOPS (SIGBIT(SIGSTOP) | SIGBIT(SIGTSTP) | SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU))
 
 /* After taking a signal off a queue, without locks: timers that go on only then. */
