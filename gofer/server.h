@@ -92,6 +92,8 @@ int stat_below(int dirfd, const char *name, struct gofer_attr *attr);
 int open_below(int dirfd, const char *path, u64 flags, u32 mode);
 /* The same, a regular file or an error, whatever happens to the name meanwhile. */
 int open_regular(int dirfd, const char *name, u32 flags);
+/* The directory that p names, for reading; descriptor or -errno. readdir.c */
+int open_directory(const struct place *p);
 /* Are these flags ones that OPEN takes? */
 bool open_flags_ok(u32 flags);
 
@@ -101,7 +103,7 @@ void complain(struct server *s, const char *fmt, ...) __attribute__((format(prin
 /* Answer one request of len bytes in s->request; returns the length of s->reply, *fd to donate. */
 int serve_one(struct server *s, size_t len, int *fd);
 
-/* ---- read.c, write.c: one handler for each message; 0 or -errno ---- */
+/* ---- read.c, readdir.c, write.c: one handler for each message; 0 or -errno ---- */
 
 #define GOFER_HANDLER(nr, NAME, name, req, rep, flags) \
     int handle_##name(struct server *s, const struct gofer_msg *m, struct answer *a);
