@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The limit of anything that traps system calls with ptrace: a bare PTRACE_SYSEMU loop with tracer
-// and stub on one CPU, which reads the registers, writes a result and resumes. Prints nanoseconds
-// for one system call.
+// and stub on one CPU, which reads the registers, writes the one that holds the result and resumes:
+// nothing that answers a call can do with less. Prints nanoseconds for one system call.
 
 #define _GNU_SOURCE
 #include <err.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,15 +48,15 @@ static void pin(void)
 static void serve(pid_t pid)
 {
     struct user_regs_struct regs;
+    size_t result = offsetof(struct user, regs.rax);
     int st;
 
     if (ptrace(PTRACE_SYSEMU, pid, 0, 0) < 0 || waitpid(pid, &st, __WALL) != pid || !WIFSTOPPED(st))
         err(1, "PTRACE_SYSEMU");
     if (ptrace(PTRACE_GETREGS, pid, 0, &regs) < 0)
         err(1, "PTRACE_GETREGS");
-    regs.rax = 1;
-    if (ptrace(PTRACE_SETREGS, pid, 0, &regs) < 0)
-        err(1, "PTRACE_SETREGS");
+    if (ptrace(PTRACE_POKEUSER, pid, result, 1) < 0)
+        err(1, "PTRACE_POKEUSER");
 }
 
 int main(void)
