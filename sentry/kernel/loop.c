@@ -8,6 +8,7 @@
 #include "sentry/kernel/internal.h"
 #include "sentry/kernel/kernel.h"
 #include "sentry/mm/mm.h"
+#include "sentry/syscall/strace.h"
 #include "sentry/syscall/syscall.h"
 
 #define VSYSCALL_ADDR 0xffffffffff600000ull

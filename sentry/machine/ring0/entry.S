@@ -227,9 +227,22 @@ exception_common:
     clac
     jmp     user_leave
 
+/*
+ * An interrupt that comes while interrupts are off is none: emulated SVM (QEMU) at times delivers the one
+ * it has just injected once more, before the first instruction of its handler, with GS still the
+ * application's. Go on as if it had not been.
+ */
+interrupt_again:
+    addq    $16, %rsp
+    iretq
+
 /* In the Sentry, on the stack that it was using: struct kframe. */
 from_kernel:
-    pushq   %rdi
+    cmpq    $32, (%rsp) /* EXC_COUNT */
+    jb      1f
+    testl   $0x200, 32(%rsp) /* IF */
+    jz      interrupt_again
+1:  pushq   %rdi
     pushq   %rsi
     pushq   %rdx
     pushq   %rcx
