@@ -12,7 +12,7 @@
 static struct {
     u32 state;            /* enum container_state; atomic */
     u64 tasks, limit;     /* atomic */
-    u64 peak;             /* most pages in use when somebody asked; atomic */
+    u64 read, written;    /* bytes; atomic */
     bool paused;          /* changed under the tasklist lock, atomic reads */
     u64 utime, stime;     /* of processes that have gone; tasklist lock */
     struct waitq started; /* first process: until the state is not CREATED */
@@ -162,9 +162,16 @@ void container_account(u64 utime, u64 stime)
     container.stime += stime;
 }
 
+void container_count_io(s64 read, s64 written)
+{
+    if (read)
+        __atomic_add_fetch(&container.read, (u64)read, __ATOMIC_RELAXED);
+    if (written)
+        __atomic_add_fetch(&container.written, (u64)written, __ATOMIC_RELAXED);
+}
+
 void container_stats(struct control_stats *st)
 {
-    u64 used = pages_total() - pages_free(), peak;
     struct process *p;
 
     memset(st, 0, sizeof(*st));
@@ -179,10 +186,9 @@ void container_stats(struct control_stats *st)
         st->cpu_kernel_ns += stime;
     }
     spin_unlock(&tasklist_lock);
-    peak = __atomic_load_n(&container.peak, __ATOMIC_RELAXED);
-    if (used > peak)
-        __atomic_store_n(&container.peak, used, __ATOMIC_RELAXED);
-    st->memory = used * PAGE_SIZE;
-    st->memory_peak = MAX(used, peak) * PAGE_SIZE;
+    st->memory = (pages_total() - pages_free()) * PAGE_SIZE;
+    st->memory_peak = MAX(pages_peak() * PAGE_SIZE, st->memory);
+    st->read_bytes = __atomic_load_n(&container.read, __ATOMIC_RELAXED);
+    st->write_bytes = __atomic_load_n(&container.written, __ATOMIC_RELAXED);
     st->pids = container_pids(&st->pids_limit);
 }

@@ -42,5 +42,7 @@ void container_pause_here(void);
 
 /* A process leaves the tree: its CPU time counts for the container from now on. Tasklist lock. */
 void container_account(u64 utime, u64 stime);
+/* Bytes that came from files and streams of the host, and that went there. */
+void container_count_io(s64 read, s64 written);
 struct control_stats;
 void container_stats(struct control_stats *st);

@@ -54,6 +54,7 @@ void page_release_start(void);
 /* Pages free and in all, for meminfo; RAM above what was ever used counts as free. */
 u64 pages_free(void);
 u64 pages_total(void);
+u64 pages_peak(void); /* most pages that were in use at once */
 
 /* ---- kernel memory: slab.c ---- */
 

@@ -25,6 +25,7 @@ static struct {
     u64 npages, frontier;
     u64 plugged;          /* pages that the host has made usable; the frontier stays below */
     u64 nfree;            /* pages on the lists */
+    u64 peak;             /* most pages that were not free, those that CPUs keep in hand included */
     u64 reserve;          /* PAGE_ALLOC_USER leaves that many */
     u64 stale, stale_low; /* PG_STALE blocks; fewest since the releaser last looked */
     struct task *releaser;
@@ -135,6 +136,11 @@ static bool grow(void)
     return to > from;
 }
 
+static u64 free_in_zone(void)
+{
+    return zone.nfree + (zone.npages - zone.frontier);
+}
+
 static struct page *take_block(unsigned order)
 {
     unsigned o;
@@ -152,12 +158,8 @@ static struct page *take_block(unsigned order)
         list_push(p + (1UL << o), o, stale, false);
     }
     p->order = (u8)order;
+    zone.peak = MAX(zone.peak, zone.npages - free_in_zone());
     return p;
-}
-
-static u64 free_in_zone(void)
-{
-    return zone.nfree + (zone.npages - zone.frontier);
 }
 
 static bool below_reserve(u64 n, unsigned flags)
@@ -322,6 +324,11 @@ u64 pages_free(void)
     for (unsigned i = 0; i < machine_ncpus; i++)
         n += pcps[i].n;
     return n;
+}
+
+u64 pages_peak(void)
+{
+    return zone.peak;
 }
 
 u64 pages_total(void)

@@ -490,6 +490,8 @@ START_TEST(pids_limit)
     ck_assert_uint_eq(st.pids_limit, 100);
     ck_assert_uint_ge(st.pids, 2);
     ck_assert(st.memory > 0 && st.cpu_user_ns + st.cpu_kernel_ns > 0);
+    ck_assert(st.memory_peak >= st.memory && st.memory < 1 << 28);
+    ck_assert(st.read_bytes > 10000 && st.write_bytes > 4); /* programs, "fork" */
 }
 END_TEST
 

@@ -164,6 +164,10 @@ s64 gofer_data_fd(struct gofer_node *n);
 
 /* ---- data.c: contents of small files, and reading ahead ---- */
 
+/* The host's pread and pwrite, counted for the container's figures. Bytes or -errno. */
+s64 gofer_pread(u64 fd, pa_t to, u64 len, u64 pos);
+s64 gofer_pwrite(u64 fd, pa_t from, u64 len, u64 pos);
+
 /* Bytes of a file from pos on. Counted by its users; never changes. */
 struct gofer_data {
     refcount_t refs;

@@ -5,6 +5,7 @@
  * asks nobody.
  */
 #include "sentry/fs/gofer/client.h"
+#include "sentry/kernel/container.h"
 
 #define SMALL_MAX (16 * 1024)
 #define AHEAD     (64 * 1024 - (u32)sizeof(struct gofer_data)) /* with its head a power of two */
@@ -101,10 +102,28 @@ static struct gofer_data *fetch(struct gofer_node *n)
     if (!err && c.m.body.readfile_rep.attr.ino == n->ino &&
         c.m.body.readfile_rep.attr.dev == n->dev)
         d = data_new(0, c.m.tail_len);
-    if (d)
+    if (d) {
         memcpy(d->bytes, c.m.tail, d->len);
+        container_count_io(d->len, 0);
+    }
     mutex_unlock(&c.conn->lock);
     return d;
+}
+
+s64 gofer_pread(u64 fd, pa_t to, u64 len, u64 pos)
+{
+    s64 got = HOSTCALL_WAIT(HC_PREAD, fd, to, len, pos);
+
+    container_count_io(MAX(got, (s64)0), 0);
+    return got;
+}
+
+s64 gofer_pwrite(u64 fd, pa_t from, u64 len, u64 pos)
+{
+    s64 put = HOSTCALL_WAIT(HC_PWRITE, fd, from, len, pos);
+
+    container_count_io(0, MAX(put, (s64)0));
+    return put;
 }
 
 /* A piece of a large one. */
@@ -115,7 +134,7 @@ static struct gofer_data *read_ahead(struct gofer_node *n, u64 pos)
 
     if (!d)
         return NULL;
-    got = HOSTCALL_WAIT(HC_PREAD, (u64)fd, virt_to_phys(d->bytes), AHEAD, pos);
+    got = gofer_pread((u64)fd, virt_to_phys(d->bytes), AHEAD, pos);
     if (got <= 0) {
         kfree(d);
         return NULL;

@@ -207,7 +207,7 @@ static s64 read_copied(struct gofer_node *n, struct uio *to, u64 pos, u64 want)
 
     if (!p)
         return fd < 0 ? fd : -ENOMEM;
-    got = HOSTCALL_WAIT(HC_PREAD, (u64)fd, page_to_phys(p), len, pos);
+    got = gofer_pread((u64)fd, page_to_phys(p), len, pos);
     if (got > 0) {
         n->heat += (u64)got; /* a lost update does not matter */
         u64 moved = copy_to_uio(to, page_virt(p), (u64)got);
@@ -283,8 +283,7 @@ static s64 write_some(struct gofer_node *n, struct uio *from, u64 pos)
         return -ENOMEM;
     u64 got = copy_from_uio(page_virt(p), from, len);
     while (done < got) {
-        put = HOSTCALL_WAIT(HC_PWRITE, (u64)n->host_fd[1], page_to_phys(p) + done, got - done,
-                            pos + done);
+        put = gofer_pwrite((u64)n->host_fd[1], page_to_phys(p) + done, got - done, pos + done);
         if (put <= 0)
             break;
         done += (u64)put;
@@ -354,7 +353,7 @@ static int fault_copied(struct gofer_node *n, u64 index, struct fault_page *out)
 
     if (!p)
         return fd < 0 ? -EFAULT : -ENOMEM;
-    got = HOSTCALL_WAIT(HC_PREAD, (u64)fd, page_to_phys(p), PAGE_SIZE, index * PAGE_SIZE);
+    got = gofer_pread((u64)fd, page_to_phys(p), PAGE_SIZE, index * PAGE_SIZE);
     if (got < 0) {
         page_put(p);
         return -EFAULT;

@@ -4,6 +4,7 @@
  * pipes, sockets, regular files or devices of the host. They have no name inside ("host:[1]").
  */
 #include "sentry/fs/host/host.h"
+#include "sentry/kernel/container.h"
 #include "sentry/kernel/task.h"
 
 #define HOSTFS_MAGIC 0x686f7374
@@ -20,12 +21,18 @@ struct host_inode {
 
 s64 host_stream_read(struct host_stream *s, void *buf, size_t n)
 {
-    return HOSTCALL(HC_READ, s->fd, virt_to_phys(buf), n);
+    s64 got = HOSTCALL(HC_READ, s->fd, virt_to_phys(buf), n);
+
+    container_count_io(MAX(got, (s64)0), 0);
+    return got;
 }
 
 s64 host_stream_write(struct host_stream *s, const void *buf, size_t n)
 {
-    return HOSTCALL(HC_WRITE, s->fd, virt_to_phys(buf), n);
+    s64 put = HOSTCALL(HC_WRITE, s->fd, virt_to_phys(buf), n);
+
+    container_count_io(0, MAX(put, (s64)0));
+    return put;
 }
 
 u32 host_stream_poll(struct host_stream *s, u32 events)
