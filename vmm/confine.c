@@ -11,6 +11,7 @@
 #include <linux/capability.h>
 #include <linux/kvm.h>
 #include <linux/sched.h>
+#include <linux/sockios.h>
 #include <grp.h>
 #include <sched.h>
 #include <stdio.h>
@@ -54,6 +55,17 @@ static const struct seccomp_rule rules[] = {
     {__NR_recvfrom, SECCOMP_ANY, 0, 0, ALL, "HC_READ on a socket"},
     {__NR_accept4, SECCOMP_ANY, 0, 0, ALL, "control socket: a connection"},
     {__NR_getsockopt, SECCOMP_ARG_EQ, 2, SO_PEERCRED, ALL, "control socket: whose connection"},
+    {__NR_getsockopt, SECCOMP_ANY, 0, 0, N, "HC_SOCK_GETOPT"},
+    {__NR_setsockopt, SECCOMP_ANY, 0, 0, N, "HC_SOCK_SETOPT"},
+    {__NR_socket, SECCOMP_ARG_EQ, 0, AF_INET, N, "HC_SOCKET"},
+    {__NR_socket, SECCOMP_ARG_EQ, 0, AF_INET6, N, "HC_SOCKET"},
+    {__NR_socket, SECCOMP_ARG_EQ, 0, AF_NETLINK, N, "HC_SOCKET; questions about interfaces"},
+    {__NR_connect, SECCOMP_ANY, 0, 0, N, "HC_SOCK_CONNECT"},
+    {__NR_bind, SECCOMP_ANY, 0, 0, N, "HC_SOCK_BIND"},
+    {__NR_listen, SECCOMP_ANY, 0, 0, N, "HC_SOCK_LISTEN"},
+    {__NR_shutdown, SECCOMP_ANY, 0, 0, N, "HC_SOCK_SHUTDOWN"},
+    {__NR_getsockname, SECCOMP_ANY, 0, 0, N, "HC_SOCK_NAME"},
+    {__NR_getpeername, SECCOMP_ANY, 0, 0, N, "HC_SOCK_NAME"},
     {__NR_poll, SECCOMP_ANY, 0, 0, ALL, "HC_POLL_NOW"},
     {__NR_epoll_wait, SECCOMP_ANY, 0, 0, ALL, "HC_EVENT_WAIT"},
     {__NR_epoll_ctl, SECCOMP_ANY, 0, 0, ALL, "HC_POLL_ADD, HC_POLL_DEL"},
@@ -78,6 +90,24 @@ static const struct seccomp_rule rules[] = {
     {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)TCSETS, ALL, "HC_TTY_SET"},
     {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)TIOCGWINSZ, ALL, "HC_TTY_GET"},
     {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)TIOCSWINSZ, ALL, "HC_TTY_WINSZ"},
+    {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)FIONREAD, N, "HC_SOCK_IOCTL"},
+    {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)TIOCOUTQ, N, "HC_SOCK_IOCTL"},
+    {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)SIOCATMARK, N, "HC_SOCK_IOCTL"},
+    {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)SIOCGSTAMP_OLD, N, "HC_SOCK_IOCTL"},
+    {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)SIOCGSTAMPNS_OLD, N, "HC_SOCK_IOCTL"},
+    {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)SIOCGIFCONF, N, "HC_SOCK_IOCTL"},
+    {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)SIOCGIFNAME, N, "HC_SOCK_IOCTL"},
+    {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)SIOCGIFINDEX, N, "HC_SOCK_IOCTL"},
+    {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)SIOCGIFFLAGS, N, "HC_SOCK_IOCTL"},
+    {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)SIOCGIFADDR, N, "HC_SOCK_IOCTL"},
+    {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)SIOCGIFDSTADDR, N, "HC_SOCK_IOCTL"},
+    {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)SIOCGIFBRDADDR, N, "HC_SOCK_IOCTL"},
+    {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)SIOCGIFNETMASK, N, "HC_SOCK_IOCTL"},
+    {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)SIOCGIFMETRIC, N, "HC_SOCK_IOCTL"},
+    {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)SIOCGIFMTU, N, "HC_SOCK_IOCTL"},
+    {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)SIOCGIFTXQLEN, N, "HC_SOCK_IOCTL"},
+    {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)SIOCGIFHWADDR, N, "HC_SOCK_IOCTL"},
+    {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)SIOCGIFMAP, N, "HC_SOCK_IOCTL"},
     {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)KVM_SET_USER_MEMORY_REGION, K, "HC_MEM_PLUG, HC_WINDOW_MAP"},
     {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)KVM_GET_REGS, K, "truncated window file, dead guest"},
     {__NR_ioctl, SECCOMP_ARG_EQ, 1, (u32)KVM_GET_SREGS, K, "dead guest: registers in the log"},
@@ -140,14 +170,18 @@ static int empty_root(void)
     return r;
 }
 
-static int drop_capabilities(void)
+/* With the host's network one stays: the Sentry decides which ports the application may have. */
+static int drop_capabilities(enum sandbox_network network)
 {
     struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct none[2] = {{0}};
+    const u32 keep = network == NETWORK_HOST ? 1U << CAP_NET_BIND_SERVICE : 0;
+    struct __user_cap_data_struct none[2] = {{0}}, some[2] = {{keep, keep, 0}};
 
     for (int c = 0; prctl(PR_CAPBSET_READ, c, 0, 0, 0) >= 0; c++)
         prctl(PR_CAPBSET_DROP, c, 0, 0, 0); /* EPERM without CAP_SETPCAP: capset is enough then */
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    if (keep && syscall(SYS_capset, &h, some) == 0)
+        return 0;
     if (syscall(SYS_capset, &h, none) != 0)
         return -errno;
     return 0;
@@ -231,7 +265,7 @@ int confine_namespaces(const struct sandbox_namespaces *ns)
     return 0;
 }
 
-int confine_process(enum platform p)
+int confine_process(enum platform p, enum sandbox_network network)
 {
     int r;
 
@@ -239,9 +273,12 @@ int confine_process(enum platform p)
     r = have_namespaces ? empty_root() : 0;
     if (r && r != -EPERM && r != -EACCES && r != -ENOSPC && r != -EINVAL)
         return r;
+    if (network == NETWORK_HOST)
+        prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0); /* over the change of identity only */
     if (geteuid() == 0)
         become_nobody();
-    r = drop_capabilities();
+    prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
+    r = drop_capabilities(network);
     if (r)
         return r;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)

@@ -15,10 +15,11 @@
 int confine_namespaces(const struct sandbox_namespaces *ns);
 
 /*
- * An empty root, no capabilities, no_new_privs, resource limits. After confine_namespaces(). 0 or
- * -errno; what the kernel refuses to an ordinary user and is not essential is only logged.
+ * An empty root, no capabilities (but for binding to low ports with NETWORK_HOST), no_new_privs,
+ * resource limits. After confine_namespaces(). 0 or -errno; what the kernel refuses to an ordinary
+ * user and is not essential is only logged.
  */
-int confine_process(enum platform p);
+int confine_process(enum platform p, enum sandbox_network network);
 
 /* The last step: the seccomp list of the platform, with the calls of host sockets
  * only for NETWORK_HOST. 0 or -errno. */

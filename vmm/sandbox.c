@@ -27,6 +27,7 @@
 #include "vmm/hostcall/event.h"
 #include "vmm/hostcall/fd.h"
 #include "vmm/hostcall/hostcall.h"
+#include "vmm/hostcall/socket.h"
 #include "vmm/kvm.h"
 #include "vmm/log.h"
 #include "vmm/memory.h"
@@ -266,10 +267,12 @@ void sandbox_run(const struct sandbox_config *cfg)
         fdt = build_hosted(cfg, &m);
     log_line(LOG_INFO, "machine built: %u CPUs, %llu MiB, TSC %llu kHz", m.cpus,
              (unsigned long long)(m.ram_size >> 20), (unsigned long long)m.tsc_khz);
+    if (cfg->network == NETWORK_HOST)
+        hostcall_allow_network();
     if (cfg->network == NETWORK_SANDBOX)
         log_line(LOG_INFO, "network: no stack of the sandbox's own yet; loopback only");
     wait_for_hooks(cfg);
-    check(confine_process(cfg->platform), "confinement");
+    check(confine_process(cfg->platform, cfg->network), "confinement");
     if (cfg->platform != PLATFORM_KVM)
         check(sentry_hosted_zygote(), "stub processes"); /* they have a filter of their own */
     check(confine_syscalls(cfg->platform, cfg->network), "system call filter");

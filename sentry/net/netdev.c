@@ -8,6 +8,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include "sentry/kernel/task.h"
+#include "sentry/net/host.h"
 
 #define ARPHRD_LOOPBACK 772
 #define NAME_SIZE       16
@@ -201,6 +202,8 @@ s64 netdev_ioctl(struct socket *s, u32 cmd, u64 arg)
     int err;
 
     BUILD_ASSERT(sizeof(r) == IFREQ_SIZE);
+    if (host_network() && (cmd == SIOCGIFCONF || (known(cmd, &change) && !change)))
+        return host_netdev_ioctl(s, cmd, arg);
     if (cmd == SIOCGIFCONF)
         return list_addresses(arg);
     if (!known(cmd, &change))

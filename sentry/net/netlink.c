@@ -6,6 +6,7 @@
 #include "sentry/net/netlink.h"
 #include <asm/ioctls.h>
 #include "sentry/kernel/task.h"
+#include "sentry/net/host.h"
 
 #define REQUEST_MAX 65536u
 #define SOL_NETLINK 270
@@ -415,6 +416,8 @@ static int netlink_create(struct socket *s)
         log_info("netlink protocol %d refused: not supported", s->protocol);
         return -EPROTONOSUPPORT;
     }
+    if (host_network())
+        return host_socket_create(s);
     n = kzalloc(sizeof(*n));
     if (!n)
         return -ENOMEM;

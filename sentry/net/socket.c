@@ -65,13 +65,19 @@ static struct socket *socket_of(struct vfs_file *f)
     return f->private;
 }
 
+void message_done(struct message *m)
+{
+    scm_free(m->scm);
+    kfree(m->control);
+}
+
 static s64 socket_read(struct vfs_file *f, struct uio *to, u64 *pos)
 {
     struct message m = {.uio = *to, .flags = to->nowait ? MSG_DONTWAIT : 0};
     struct socket *s = socket_of(f);
     s64 n = s->ops->receive(s, &m);
 
-    scm_free(m.scm);
+    message_done(&m);
     *to = m.uio;
     return n;
 }

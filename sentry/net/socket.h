@@ -23,12 +23,14 @@
 #define SOCK_NONBLOCK    04000
 #define MSG_OOB          1
 #define MSG_PEEK         2
+#define MSG_DONTROUTE    4
 #define MSG_CTRUNC       8
 #define MSG_TRUNC        0x20
 #define MSG_DONTWAIT     0x40
 #define MSG_EOR          0x80
 #define MSG_WAITALL      0x100
 #define MSG_ERRQUEUE     0x2000
+#define MSG_CONFIRM      0x800
 #define MSG_NOSIGNAL     0x4000
 #define MSG_MORE         0x8000
 #define MSG_WAITFORONE   0x10000
@@ -91,6 +93,13 @@ struct message {
     u32 flags;             /* MSG_* of the call */
     u32 out_flags;         /* MSG_TRUNC, MSG_EOR, … of a receive */
     struct packet_info pkt;
+    struct host_control *control; /* kmalloc'ed, of sockets of the host; message_done() */
+};
+
+/* Control messages as the host has them. */
+struct host_control {
+    u32 len;
+    u8 data[512];
 };
 
 /* Where the control messages of a receive go; on the caller's stack. */
@@ -115,7 +124,11 @@ struct socket_ops {
     bool (*listening)(struct socket *s);
     u32 (*poll)(struct socket *s, struct poll_table *pt);
     s64 (*ioctl)(struct socket *s, u32 cmd, u64 arg);
-    /* Options that socket.c does not know: -ENOPROTOOPT. value is *len bytes. */
+    /*
+     * -ENOPROTOOPT for SOL_SOCKET, and 1, leave it to sockopt.c; with all_options only 1 does.
+     * value is *len bytes.
+     */
+    bool all_options;
     int (*setopt)(struct socket *s, int level, int name, const void *value, u32 len);
     int (*getopt)(struct socket *s, int level, int name, void *value, u32 *len);
     /* A control message of a send that is not SCM_*: 0 or -errno. NULL: all are EINVAL. */
@@ -169,6 +182,9 @@ struct socket *socket_from_fd(int fd, struct vfs_file **f);
 /* The same for a file; NULL when it is no socket. */
 struct socket *socket_of_file(struct vfs_file *f);
 u64 socket_deadline(u64 timeout);
+
+/* Free what a message has collected. */
+void message_done(struct message *m);
 
 /* ---- scm.c: control messages ---- */
 

@@ -329,7 +329,7 @@ static s64 sendmsg_one(struct socket *s, struct vfs_file *f, uva_t msg, u32 msg_
         n = scm_from_user(&m, h.control, h.control_len, s);
     if (!n)
         n = send_message(s, f, &m);
-    scm_free(m.scm);
+    message_done(&m);
     kfree(v);
     return n;
 }
@@ -385,7 +385,7 @@ SYSCALL6(recvfrom, int, fd, uva_t, buf, u64, len, u32, msg_flags, uva_t, addr, u
     if (f->flags & O_NONBLOCK)
         m.flags |= MSG_DONTWAIT;
     n = s->ops->receive(s, &m);
-    scm_free(m.scm);
+    message_done(&m);
     if (n >= 0 && addr) {
         int err = put_address(m.name, m.name_len, addr, addr_len);
         n = err ? err : n;
@@ -437,7 +437,7 @@ static s64 recvmsg_one(struct socket *s, struct vfs_file *f, uva_t msg, u32 msg_
         int err = put_results(&m, &h, msg, s);
         n = err ? err : n;
     }
-    scm_free(m.scm);
+    message_done(&m);
     kfree(v);
     return n;
 }

@@ -144,6 +144,11 @@ static int set_socket_option(struct socket *s, int name, const u8 *value, u32 le
     }
 }
 
+static bool generic(const struct socket *s, int level, s64 err)
+{
+    return err == 1 || (err == -ENOPROTOOPT && level == SOL_SOCKET && !s->ops->all_options);
+}
+
 SYSCALL5(setsockopt, int, fd, int, level, int, name, uva_t, value, u32, len)
 {
     u8 buf[OPTION_MAX];
@@ -160,7 +165,7 @@ SYSCALL5(setsockopt, int, fd, int, level, int, name, uva_t, value, u32, len)
     err = copy_from_user(buf, value, len);
     if (!err) {
         err = s->ops->setopt ? s->ops->setopt(s, level, name, buf, len) : -ENOPROTOOPT;
-        if (err == -ENOPROTOOPT && level == SOL_SOCKET)
+        if (generic(s, level, err))
             err = set_socket_option(s, name, buf, len);
     }
     file_put(f);
@@ -308,7 +313,7 @@ SYSCALL5(getsockopt, int, fd, int, level, int, name, uva_t, value, uva_t, lenp)
         return PTR_ERR(s);
     len = MIN(len, (u32)sizeof(buf));
     err = s->ops->getopt ? s->ops->getopt(s, level, name, buf, &len) : -ENOPROTOOPT;
-    if (err == -ENOPROTOOPT && level == SOL_SOCKET)
+    if (generic(s, level, err))
         err = get_socket_option(s, name, buf, &len);
     file_put(f);
     if (!err)

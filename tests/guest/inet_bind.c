@@ -81,7 +81,8 @@ static void matrix(int type, bool listens, const char *what)
             char line[17] = "";
 
             for (int f = 0; f < 16; f++)
-                line[f] = try(i, f & 3, j, f >> 2, type, listens);
+                for (int tries = 0; tries < 4 && line[f] != '.'; tries++) /* a stranger's port? */
+                    line[f] = try(i, f & 3, j, f >> 2, type, listens);
             t_say("%s %s%s, then %s%s: %s", what, addrs[i].ip, addrs[i].only6 ? " only" : "",
                   addrs[j].ip, addrs[j].only6 ? " only" : "", line);
         }

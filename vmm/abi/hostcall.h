@@ -69,13 +69,28 @@ struct hostcall {
     X(27, WINDOW_LOST, 0, "",                                                                     \
       "out[0]=pa, out[1]=len of a window chunk whose file was truncated, each once; 0 = no more") \
     X(28, LSEEK, 0, "fd, offset, whence", "lseek on a regular file")                              \
-    X(29, MEM_PLUG, 0, "pa", "make RAM below pa usable; out[0]=end of usable RAM (more than asked)") \
+    X(29, MEM_PLUG, 0, "pa",                                                                      \
+      "make RAM below pa usable; out[0]=end of usable RAM (more than asked)")                     \
     X(30, CONTROL_RECV, 0, "conn, pa, cap<=256KiB",                                               \
       "one message of the control channel; returns its length, 0: the peer has gone; -EAGAIN; "   \
       "out[0]=descriptors 0 | 1 << 32, out[1]=descriptor 2, ~0 = none")                           \
     X(31, CONTROL_SEND, 0, "conn, pa, len<=256KiB", "send one; -EAGAIN: the peer does not read")  \
     X(32, CONTROL_CLOSE, 0, "conn", "close a connection; its number may be used again")           \
-    X(33, COUNTERS, 0, "pa, cap", "text: exits and calls by reason; returns its length")
+    X(33, COUNTERS, 0, "pa, cap", "text: exits and calls by reason; returns its length")          \
+    X(34, SOCKET, 0, "family, type, protocol",                                                    \
+      "a socket of the host's network; only with --network=host")                                 \
+    X(35, SOCK_BIND, 0, "fd, pa of sockaddr, len", "bind")                                        \
+    X(36, SOCK_CONNECT, 0, "fd, pa of sockaddr, len", "connect; -EINPROGRESS instead of waiting") \
+    X(37, SOCK_LISTEN, 0, "fd, backlog", "listen")                                                \
+    X(38, SOCK_ACCEPT, 0, "fd", "accept; -EAGAIN instead of waiting")                             \
+    X(39, SOCK_SEND, 0, "fd, pa of struct host_msg", "sendmsg; -EAGAIN instead of waiting")       \
+    X(40, SOCK_RECV, 0, "fd, pa of struct host_msg", "recvmsg; -EAGAIN instead of waiting")       \
+    X(41, SOCK_SETOPT, 0, "fd, level, name, pa, len", "setsockopt, of a list")                    \
+    X(42, SOCK_GETOPT, 0, "fd, level, name, pa, cap", "getsockopt, of a list; length")            \
+    X(43, SOCK_SHUTDOWN, 0, "fd, how", "shutdown")                                                \
+    X(44, SOCK_NAME, 0, "fd, peer, pa[128]", "getpeername or getsockname; length")                \
+    X(45, SOCK_IOCTL, 0, "fd, cmd, pa of struct ifreq[], bytes",                                  \
+      "of a list; out[0]=result of those that are a number")
 
 enum hostcall_nr {
 #define X(n, name, b, a, d) HC_##name = (n),

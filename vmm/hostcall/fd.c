@@ -18,7 +18,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct hfile *table[HOST_FDS_MAX]; /* guarded by lock */
 static unsigned lowest_free;              /* no free entry below; guarded by lock */
 
-static struct hfile *hfile_new(int fd)
+static struct hfile *hfile_new(int fd, int net_family)
 {
     struct hfile *f;
     struct stat st;
@@ -31,6 +31,7 @@ static struct hfile *hfile_new(int fd)
         return NULL;
     f->fd = fd;
     f->refs = 1;
+    f->net_family = net_family;
     f->mode = st.st_mode;
     f->access = flags & O_ACCMODE;
     f->nonblock = flags & O_NONBLOCK;
@@ -41,7 +42,12 @@ static struct hfile *hfile_new(int fd)
 
 int hfile_install(int fd)
 {
-    struct hfile *f = hfile_new(fd);
+    return hfile_install_net(fd, 0);
+}
+
+int hfile_install_net(int fd, int family)
+{
+    struct hfile *f = hfile_new(fd, family);
     unsigned i;
 
     if (!f) {

@@ -23,12 +23,16 @@ struct hfile {
     int access;    /* O_RDONLY, O_WRONLY or O_RDWR */
     bool nonblock; /* our own open file description, O_NONBLOCK: never blocks */
     bool polled;
-    dev_t dev; /* identity: how window and restore know the file again */
+    int net_family; /* a socket of hostcall/socket.c; else 0 */
+    dev_t dev;      /* identity: how window and restore know the file again */
     ino_t ino;
 };
 
 /* Take ownership of fd (also on failure); returns its index or -errno. */
 int hfile_install(int fd);
+
+/* The same for a socket of the host's network. */
+int hfile_install_net(int fd, int family);
 
 /* Reference to entry `index`, or NULL (EBADF). Any 64-bit value may be passed. */
 struct hfile *hfile_get(u64 index);

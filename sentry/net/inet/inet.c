@@ -2,6 +2,7 @@
 /*
  * AF_INET and AF_INET6: which protocol a socket gets, names, errors.
  */
+#include "sentry/net/host.h"
 #include "sentry/net/inet/inet.h"
 #include "sentry/kernel/sysctl.h"
 #include "sentry/kernel/task.h"
@@ -92,7 +93,7 @@ static int inet_create(struct socket *s)
                  s->protocol);
         return err;
     }
-    return create(s);
+    return host_network() ? host_socket_create(s) : create(s);
 }
 
 const struct socket_family inet_family = {AF_INET, inet_create};

@@ -23,6 +23,8 @@
 
 static const struct sandbox_namespaces fresh = {NAMESPACE_NEW, NAMESPACE_NEW, NAMESPACE_NEW};
 
+static enum sandbox_network network = NETWORK_NONE;
+
 /* Run f in a confined child; returns its wait status. */
 static int confined(enum platform p, bool filter, void (*f)(void))
 {
@@ -30,8 +32,8 @@ static int confined(enum platform p, bool filter, void (*f)(void))
     int status;
 
     if (pid == 0) {
-        if (confine_namespaces(&fresh) != 0 || confine_process(p) != 0 ||
-            (filter && confine_syscalls(p, NETWORK_NONE) != 0))
+        if (confine_namespaces(&fresh) != 0 || confine_process(p, network) != 0 ||
+            (filter && confine_syscalls(p, network) != 0))
             _exit(99);
         f();
         _exit(0);
@@ -155,6 +157,38 @@ START_TEST(no_processes)
 }
 END_TEST
 
+static void do_listen(void)
+{
+    int one = 1, fd = socket(AF_INET6, SOCK_STREAM, 0);
+
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) || listen(fd, 1))
+        _exit(1);
+}
+
+static void do_local_socket(void)
+{
+    socket(AF_UNIX, SOCK_STREAM, 0);
+}
+
+static void do_packet_socket(void)
+{
+    socket(AF_PACKET, SOCK_RAW, 0);
+}
+
+/* The list is longer with the host's network, and not by more than that. */
+START_TEST(host_network)
+{
+    network = NETWORK_HOST;
+    ck_assert_int_eq(confined(both[_i], true, allowed), 0);
+    ck_assert_int_eq(confined(both[_i], true, do_listen), 0);
+    ck_assert(KILLED(confined(both[_i], true, do_local_socket)));
+    ck_assert(KILLED(confined(both[_i], true, do_packet_socket)));
+    ck_assert(KILLED(confined(both[_i], true, do_open)));
+    network = NETWORK_SANDBOX;
+    ck_assert(KILLED(confined(both[_i], true, do_listen)));
+}
+END_TEST
+
 static void look_around(void)
 {
     DIR *d = opendir("/");
@@ -194,6 +228,7 @@ int main(void)
     tcase_add_loop_test(t, allowed_calls, 0, 2);
     tcase_add_loop_test(t, forbidden_calls, 0, 2);
     tcase_add_loop_test(t, no_processes, 0, 2);
+    tcase_add_loop_test(t, host_network, 0, 2);
     tcase_add_loop_test(t, nothing_left, 0, 2);
     suite_add_tcase(s, t);
     r = srunner_create(s);
