@@ -59,21 +59,21 @@
     X(38, setitimer, FULL, "dpp", "") \
     X(39, getpid, FULL, "", "") \
     X(40, sendfile, FULL, "ffpz", "") \
-    X(41, socket, PARTIAL, "ddd", "AF_UNIX only") \
-    X(42, connect, PARTIAL, "fpu", "AF_UNIX only") \
-    X(43, accept, PARTIAL, "fpp", "AF_UNIX only") \
-    X(44, sendto, PARTIAL, "fpzxpu", "AF_UNIX only") \
-    X(45, recvfrom, PARTIAL, "fpzxpp", "AF_UNIX only") \
-    X(46, sendmsg, PARTIAL, "fpx", "AF_UNIX only") \
-    X(47, recvmsg, PARTIAL, "fpx", "AF_UNIX only") \
-    X(48, shutdown, PARTIAL, "fd", "AF_UNIX only") \
-    X(49, bind, PARTIAL, "fpu", "AF_UNIX only") \
-    X(50, listen, PARTIAL, "fd", "AF_UNIX only") \
-    X(51, getsockname, PARTIAL, "fpp", "AF_UNIX only") \
-    X(52, getpeername, PARTIAL, "fpp", "AF_UNIX only") \
-    X(53, socketpair, PARTIAL, "dddp", "AF_UNIX only") \
-    X(54, setsockopt, PARTIAL, "fddpu", "AF_UNIX only") \
-    X(55, getsockopt, PARTIAL, "fddpp", "AF_UNIX only") \
+    X(41, socket, PARTIAL, "ddd", "AF_UNIX, AF_INET, AF_INET6 (stream, datagram, ping), AF_NETLINK route; no raw sockets") \
+    X(42, connect, FULL, "fpu", "") \
+    X(43, accept, FULL, "fpp", "") \
+    X(44, sendto, PARTIAL, "fpzxpu", "no MSG_ZEROCOPY") \
+    X(45, recvfrom, FULL, "fpzxpp", "") \
+    X(46, sendmsg, PARTIAL, "fpx", "no MSG_ZEROCOPY") \
+    X(47, recvmsg, FULL, "fpx", "") \
+    X(48, shutdown, FULL, "fd", "") \
+    X(49, bind, FULL, "fpu", "") \
+    X(50, listen, FULL, "fd", "") \
+    X(51, getsockname, FULL, "fpp", "") \
+    X(52, getpeername, FULL, "fpp", "") \
+    X(53, socketpair, FULL, "dddp", "") \
+    X(54, setsockopt, PARTIAL, "fddpu", "no socket filters; multicast with --network=host only") \
+    X(55, getsockopt, PARTIAL, "fddpp", "as setsockopt") \
     X(56, clone, PARTIAL, "xpppx", "namespaces and CLONE_PIDFD are refused") \
     X(57, fork, FULL, "", "") \
     X(58, vfork, FULL, "", "") \
@@ -306,7 +306,7 @@
     X(285, fallocate, FULL, "fdll", "") \
     X(286, timerfd_settime, FULL, "fxpp", "") \
     X(287, timerfd_gettime, FULL, "fp", "") \
-    X(288, accept4, PARTIAL, "fppx", "AF_UNIX only") \
+    X(288, accept4, FULL, "fppx", "") \
     X(289, signalfd4, FULL, "fpzx", "") \
     X(290, eventfd2, FULL, "ux", "") \
     X(291, epoll_create1, FULL, "x", "") \
@@ -317,7 +317,7 @@
     X(296, pwritev, FULL, "fpul", "") \
     X(297, rt_tgsigqueueinfo, FULL, "ddGp", "") \
     X(298, perf_event_open, NI, "pddfx", "not written yet") \
-    X(299, recvmmsg, PARTIAL, "fpuxp", "AF_UNIX only") \
+    X(299, recvmmsg, FULL, "fpuxp", "") \
     X(300, fanotify_init, NI, "xx", "not written yet") \
     X(301, fanotify_mark, NI, "fxxFs", "not written yet") \
     X(302, prlimit64, FULL, "ddpp", "") \
@@ -325,7 +325,7 @@
     X(304, open_by_handle_at, REFUSED_EPERM, "fpx", "needs power over the host") \
     X(305, clock_adjtime, PARTIAL, "dp", "read only") \
     X(306, syncfs, FULL, "f", "") \
-    X(307, sendmmsg, PARTIAL, "fpux", "AF_UNIX only") \
+    X(307, sendmmsg, PARTIAL, "fpux", "no MSG_ZEROCOPY") \
     X(308, setns, NI, "fx", "not written yet") \
     X(309, getcpu, FULL, "ppp", "") \
     X(310, process_vm_readv, FULL, "dpupux", "") \

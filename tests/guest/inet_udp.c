@@ -9,6 +9,7 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
+#include <netinet/udp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -281,6 +282,30 @@ static void control(void)
     close(c);
 }
 
+static void collected(void)
+{
+    int s = bound("127.0.0.1"), c = socket(AF_INET, SOCK_DGRAM, 0), v = 1;
+    struct sockaddr_in a = v4("127.0.0.1", port_of(s));
+    static char big[60000];
+    char buf[16];
+
+    must(connect(c, (void *)&a, sizeof(a)) == 0);
+    ok(send(c, "ab", 2, MSG_MORE) == 2 && send(c, "cd", 2, MSG_MORE) == 2, "MSG_MORE");
+    fails(recv(s, buf, 16, MSG_DONTWAIT), EAGAIN);
+    ok(send(c, "e", 1, 0) == 1 && recv(s, buf, 16, 0) == 5 && !memcmp(buf, "abcde", 5), "is one");
+    must(setsockopt(c, SOL_UDP, UDP_CORK, &v, sizeof(v)) == 0);
+    send(c, "fg", 2, 0);
+    send(c, "h", 1, 0);
+    fails(recv(s, buf, 16, MSG_DONTWAIT), EAGAIN);
+    v = 0;
+    must(setsockopt(c, SOL_UDP, UDP_CORK, &v, sizeof(v)) == 0);
+    ok(recv(s, buf, 16, 0) == 3 && !memcmp(buf, "fgh", 3), "UDP_CORK");
+    must(send(c, big, sizeof(big), MSG_MORE) == sizeof(big));
+    fails(send(c, big, sizeof(big), 0), EMSGSIZE);
+    close(c);
+    close(s);
+}
+
 static void six(void)
 {
     int s = socket(AF_INET6, SOCK_DGRAM, 0), c = socket(AF_INET6, SOCK_DGRAM, 0), one = 1;
@@ -359,6 +384,7 @@ int main(void)
     connected();
     refused();
     control();
+    collected();
     six();
     many();
     return t_done();

@@ -31,6 +31,7 @@ static void dgram_destroy(struct inet_sock *in)
 
     free_list(&u->queue);
     free_list(&u->errors);
+    dgram_put(u->pending);
     kfree(u);
 }
 

@@ -21,7 +21,9 @@ struct dgram_sock {
     struct list queue, errors; /* of dgram; in.lock */
     u32 queued, cost;          /* bytes in queue, and what counts against SO_RCVBUF */
     u32 drops;
-    bool no_check, cork; /* UDP_CORK */
+    bool no_check, cork;   /* UDP_CORK */
+    struct dgram *pending; /* MSG_MORE: parts of a datagram so far; in.lock */
+    struct inet_addr pending_to;
 };
 
 static inline struct dgram_sock *dgram_sk(struct socket *s)

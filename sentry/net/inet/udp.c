@@ -86,13 +86,62 @@ static void deliver_all(struct dgram *d, const struct inet_addr *to, const struc
     kfree(d);
 }
 
+static void transmit(struct dgram_sock *u, struct dgram *d, const struct inet_addr *dst)
+{
+    struct inet_addr src = d->from;
+    struct inet_sock *to;
+
+    if (inet_is_broadcast(dst)) {
+        deliver_all(d, dst, &src);
+        return;
+    }
+    to = inet_find(&udp_ports, dst, &src, udp_score);
+    if (to) {
+        dgram_deliver((struct dgram_sock *)to, d);
+        inet_put(to);
+    } else {
+        unreachable(u, d, dst);
+    }
+}
+
+/* Take the parts that were collected so far; NULL: none. */
+static struct dgram *take_pending(struct dgram_sock *u, struct inet_addr *dst)
+{
+    struct dgram *d;
+
+    spin_lock(&u->in.lock);
+    d = u->pending;
+    u->pending = NULL;
+    *dst = d ? u->pending_to : *dst;
+    spin_unlock(&u->in.lock);
+    return d;
+}
+
+/* `part` behind what was collected before: one datagram, or -EMSGSIZE, -ENOMEM. Consumes both. */
+static struct dgram *join(struct dgram *before, struct dgram *part, u32 max)
+{
+    u32 n = before->len + part->len;
+    struct dgram *d = n <= max ? kmalloc(sizeof(*d) + n) : NULL;
+
+    if (d) {
+        memcpy(d, before, sizeof(*d) + before->len);
+        memcpy(d->data + before->len, part->data, part->len);
+        d->len = n;
+        ref_init(&d->refs, 1);
+        list_init(&d->link);
+    }
+    kfree(before);
+    kfree(part);
+    return d ? d : ERR_PTR(n <= max ? -ENOMEM : -EMSGSIZE);
+}
+
 static s64 udp_send(struct socket *s, struct message *m)
 {
     struct dgram_sock *u = dgram_sk(s);
     struct inet_addr dst, src;
-    struct inet_sock *to;
+    struct dgram *d, *before;
     s64 n = (s64)m->uio.left;
-    struct dgram *d;
+    u32 max;
     int err;
 
     if (m->flags & MSG_OOB)
@@ -100,7 +149,8 @@ static s64 udp_send(struct socket *s, struct message *m)
     if (m->uio.left > 0xffff)
         return -EMSGSIZE;
     err = dgram_target(s, m, &dst, &src);
-    if (!err && m->uio.left > (inet_is4(&dst) ? UDP_MAX4 : UDP_MAX6))
+    max = !err && inet_is4(&dst) ? UDP_MAX4 : UDP_MAX6;
+    if (!err && m->uio.left > max)
         err = -EMSGSIZE;
     if (!err)
         err = inet_take_error(&u->in);
@@ -108,25 +158,34 @@ static s64 udp_send(struct socket *s, struct message *m)
         err = -EPIPE;
     if (err)
         return err;
-    if (m->flags & MSG_MORE || u->cork) {
-        log_info("UDP: collecting parts of a datagram (MSG_MORE, UDP_CORK) is not supported");
-        return -EOPNOTSUPP;
-    }
     d = dgram_from_user(u, m, &dst, &src);
     if (IS_ERR(d))
         return PTR_ERR(d);
-    if (inet_is_broadcast(&dst)) {
-        deliver_all(d, &dst, &src);
+    before = take_pending(u, &dst); /* the first part decides where it goes */
+    if (before)
+        d = join(before, d, max);
+    if (IS_ERR(d))
+        return PTR_ERR(d);
+    if (!(m->flags & MSG_MORE) && !u->cork) {
+        transmit(u, d, &dst);
         return n;
     }
-    to = inet_find(&udp_ports, &dst, &src, udp_score);
-    if (to) {
-        dgram_deliver((struct dgram_sock *)to, d);
-        inet_put(to);
-    } else {
-        unreachable(u, d, &dst);
-    }
+    spin_lock(&u->in.lock);
+    before = u->pending;
+    u->pending = d;
+    u->pending_to = dst;
+    spin_unlock(&u->in.lock);
+    kfree(before); /* of somebody who collects at the same time */
     return n;
+}
+
+static void uncork(struct dgram_sock *u)
+{
+    struct inet_addr dst;
+    struct dgram *d = take_pending(u, &dst);
+
+    if (d)
+        transmit(u, d, &dst);
 }
 
 static int udp_setopt(struct socket *s, int level, int name, const void *value, u32 len)
@@ -141,6 +200,8 @@ static int udp_setopt(struct socket *s, int level, int name, const void *value, 
     switch (name) {
     case UDP_CORK:
         dgram_sk(s)->cork = v != 0;
+        if (!v)
+            uncork(dgram_sk(s));
         return 0;
     case UDP_NO_CHECK6_TX:
     case UDP_NO_CHECK6_RX:
