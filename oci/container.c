@@ -20,15 +20,22 @@
 #define MONITORS_MAX 1024
 #define DEATH_MS     10000 /* a killed process that is still there then waits for a dead disk */
 
-void container_kill(const struct state *s)
+void container_kill_monitors(const struct state *s)
 {
     static struct process_id monitors[MONITORS_MAX];
     size_t n = state_monitors(s, monitors, MONITORS_MAX);
 
-    process_signal(s->sandbox, SIGKILL); /* -ESRCH is what we want */
-    process_signal(s->gofer, SIGKILL);
     for (size_t i = 0; i < n; i++)
-        process_signal(monitors[i], SIGKILL);
+        process_signal(monitors[i], SIGKILL); /* -ESRCH is what we want */
+    for (size_t i = 0; i < n; i++)
+        process_wait(monitors[i], DEATH_MS);
+}
+
+void container_kill(const struct state *s)
+{
+    container_kill_monitors(s);
+    process_signal(s->sandbox, SIGKILL);
+    process_signal(s->gofer, SIGKILL);
     process_wait(s->sandbox, DEATH_MS);
     process_wait(s->gofer, DEATH_MS);
 }

@@ -16,6 +16,12 @@
 void container_kill(const struct state *s);
 
 /*
+ * End the processes that stand for execs, and wait for it: whoever waits for them and for the
+ * sandbox must see them end before it, as the kernel orders it in a pid namespace.
+ */
+void container_kill_monitors(const struct state *s);
+
+/*
  * The whole end: processes, control groups, poststop hooks (when it got as far as having some), the
  * state directory. 0, or STATUS_FAILED after a message when something stays behind.
  */

@@ -311,15 +311,27 @@ static int stand_by(struct monitor *m)
     }
 }
 
-/* Our standard input, output and error are the caller's: let go of them. */
-static void drop_stdio(void)
+static int by_number(const void *a, const void *b)
 {
+    return *(const int *)a - *(const int *)b;
+}
+
+/* Let go of the caller's descriptors: engines wait for the ends of their pipes. */
+static void drop_descriptors(const struct monitor *m, int ready)
+{
+    int keep[] = {m->sock, m->signals, m->tty, ready}, next = 3;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
     for (int i = 0; i < 3 && null >= 0; i++)
         dup2(null, i);
-    if (null > 2)
-        close(null);
+    qsort(keep, 4, sizeof(keep[0]), by_number);
+    for (int i = 0; i < 4; i++) {
+        if (keep[i] > next)
+            syscall(SYS_close_range, next, keep[i] - 1, 0);
+        if (keep[i] >= next)
+            next = keep[i] + 1;
+    }
+    syscall(SYS_close_range, next, ~0U, 0);
 }
 
 /* Become the session that the terminal tells about its size. */
@@ -356,10 +368,7 @@ static _Noreturn void monitor_main(struct state *s, struct monitor *m, struct sa
         _exit(STATUS_FAILED);
     if (state_add_monitor(s, self))
         warn("exec: ps will not list this process");
-    for (int i = 0; i < 3; i++)
-        if (stdio[i] > 2 && stdio[i] != m->tty)
-            close(stdio[i]);
-    drop_stdio();
+    drop_descriptors(m, ready);
     (void)!write(ready, "", 1);
     close(ready);
     status = stand_by(m);

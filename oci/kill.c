@@ -32,8 +32,10 @@ static int send_signal(const struct state *s, int sig)
     int err;
 
     /* the sandbox is the container: this needs no answer of it, however stuck it is */
-    if (sig == SIGKILL && !args.pid)
+    if (sig == SIGKILL && !args.pid) {
+        container_kill_monitors(s);
         err = process_signal(s->sandbox, SIGKILL);
+    }
     else
         err = container_request(s, &m, NULL, 0);
     if (err == -ESRCH)
