@@ -279,7 +279,9 @@ static bool climbs(const char *path)
     return false;
 }
 
-static void add_record(json *record, const struct hierarchy *h, const char *dir, bool attach)
+/* attach: processes go there; limits: and limits. */
+static void add_record(json *record, const struct hierarchy *h, const char *dir, bool attach,
+                       bool limits)
 {
     json *o = json_object_new_object();
 
@@ -288,12 +290,14 @@ static void add_record(json *record, const struct hierarchy *h, const char *dir,
     json_object_object_add(o, "dir", json_object_new_string(dir));
     json_object_object_add(o, "v2", json_object_new_boolean(h->v2));
     json_object_object_add(o, "attach", json_object_new_boolean(attach));
+    json_object_object_add(o, "limits", json_object_new_boolean(limits));
     json_object_array_add(record, o);
 }
 
 static int plan_one(json *record, const struct hierarchy *h, const char *path, bool pids)
 {
     char own[PATH_MAX] = "", dir[PATH_MAX];
+    size_t n;
 
     if (path[0] != '/' && own_path(h, own, sizeof(own)))
         return 0; /* not there for us */
@@ -301,16 +305,18 @@ static int plan_one(json *record, const struct hierarchy *h, const char *path, b
                          path + (path[0] == '/')) >= sizeof(dir) - 16)
         return fail("config.json: linux.cgroupsPath is too long");
     if (!pids || strcmp(h->controllers, "pids")) {
-        add_record(record, h, dir, true);
+        add_record(record, h, dir, true, true);
         return 0;
     }
     /*
      * The limit counts the container's tasks, and the Sentry enforces it. The host's group shows it
      * to whoever looks there, but the sandbox' own threads, which are more, must not run into it.
+     * Their group has a shorter name: podman takes the longest one to be the container's.
      */
-    add_record(record, h, dir, false);
-    strcat(dir, ".sandbox");
-    add_record(record, h, dir, true);
+    add_record(record, h, dir, false, true);
+    n = strlen(strrchr(dir, '/') + 1);
+    strcpy(dir + strlen(dir) - (n > 16 ? 4 : 0), ".s");
+    add_record(record, h, dir, true, false);
     return 0;
 }
 
@@ -405,9 +411,8 @@ static int make_one(json *o)
 static int set_one(json *o, json *resources)
 {
     const char *dir = text_of(o, "dir");
-    size_t n = strlen(dir);
 
-    if (n > 8 && !strcmp(dir + n - 8, ".sandbox") && !strcmp(text_of(o, "controllers"), "pids"))
+    if (!flag_of(o, "limits"))
         return 0;
     return flag_of(o, "v2") ? cgroup_v2_set(dir, resources)
                             : cgroup_v1_set(text_of(o, "controllers"), dir, resources);

@@ -35,8 +35,7 @@ static int send_signal(const struct state *s, int sig)
     if (sig == SIGKILL && !args.pid) {
         container_kill_monitors(s);
         err = process_signal(s->sandbox, SIGKILL);
-    }
-    else
+    } else
         err = container_request(s, &m, NULL, 0);
     if (err == -ESRCH)
         return args.pid ? fail("no such process: %u", args.pid) : fail("container not running");

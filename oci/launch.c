@@ -172,6 +172,7 @@ static _Noreturn void become_sandbox(struct launch *l, struct launched *p, int e
             .conn = l->mounts[i].source ? 0 : -1,
             .attach = l->mounts[i].source ? attach++ : 0,
             .readonly = l->mounts[i].readonly,
+            .shared = l->mounts[i].shared,
         };
     if (!l->detached)
         prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -18,6 +18,7 @@ struct launch_mount {
     const char *const *options;
     const char *source; /* host path behind it (served by the gofer), or NULL */
     bool readonly;
+    bool shared; /* others change the files, too */
 };
 
 /* What to run and in what surroundings; borrowed by the launch_*() functions. */

@@ -44,6 +44,12 @@ static const char *mount_type(const char *type)
     return NULL;
 }
 
+/* Do others change the files, by --file-access or --file-access-mounts? */
+static bool is_shared(const char *access)
+{
+    return !strcmp(access, "shared") || !strcmp(access, "direct");
+}
+
 static bool in_memory(const char *part)
 {
     const char *at = flags.overlay2, *medium = strchr(at, ':');
@@ -65,6 +71,7 @@ static int load_bind(struct bundle *b, struct launch_mount *out, const char *sou
     if (!out->source || stat(out->source, &st))
         return spec_bad(bad, where, "source", "%s: no such file or directory", source);
     out->type = in_memory("mounts") && S_ISDIR(st.st_mode) ? "overlay" : "gofer";
+    out->shared = is_shared(flags.file_access_mounts) && !strcmp(out->type, "gofer");
     return 0;
 }
 
@@ -123,6 +130,7 @@ static int load_root(struct bundle *b)
         .type = in_memory("root") || readonly ? "overlay" : "gofer",
         .source = b->rootfs,
         .readonly = readonly,
+        .shared = is_shared(flags.file_access) && !in_memory("root") && !readonly,
     };
     return 0;
 }

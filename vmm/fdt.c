@@ -112,6 +112,7 @@ static void add_mount(struct tree *t, size_t n, const struct sandbox_mount *m)
         number32(t, BOOT_MOUNT_ATTACH, m->attach);
     }
     flag(t, BOOT_MOUNT_READONLY, m->readonly);
+    flag(t, BOOT_MOUNT_SHARED, m->shared);
     end(t);
 }
 

@@ -25,6 +25,7 @@ struct sandbox_mount {
     int conn;                   /* index into gofer_fds, -1 when no gofer is behind it */
     unsigned attach;            /* the gofer's mount index */
     bool readonly;
+    bool shared; /* others change the files behind it: what is known of a name is checked anew */
 };
 
 struct sandbox_rlimit {

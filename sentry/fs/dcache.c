@@ -159,6 +159,16 @@ void dentry_prime(struct dentry *dir, const char *name, size_t len, struct inode
     dentry_put(d);
 }
 
+struct dentry *dentry_place(struct dentry *d, char name[NAME_MAX + 1])
+{
+    spin_lock(&dcache_lock);
+    struct dentry *parent = d->parent;
+    ref_get(&parent->refs);
+    memcpy(name, d->name, d->name_len + 1);
+    spin_unlock(&dcache_lock);
+    return parent;
+}
+
 void dentry_drop(struct dentry *d)
 {
     spin_lock(&dcache_lock);

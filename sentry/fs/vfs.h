@@ -292,6 +292,8 @@ void dentry_add(struct dentry *d);                          /* hash a fresh one 
  * dir->inode->lock held. */
 void dentry_prime(struct dentry *dir, const char *name, size_t len, struct inode *i);
 void dentry_drop(struct dentry *d); /* unhash: the next lookup asks the file system */
+/* Where d is at this moment: its parent, with a reference, and a copy of its name. */
+struct dentry *dentry_place(struct dentry *d, char name[NAME_MAX + 1]);
 /* Give `from` the place and name of `to` (which is unhashed, or takes from's with exchange). */
 void dentry_move(struct dentry *from, struct dentry *to, bool exchange);
 /* Dentry outside any tree, for sockets, pipes, memfds; consumes the inode reference. */

@@ -77,6 +77,7 @@ static int parse_mount(const struct dt *d, u32 node, u32 index)
     m->conn = (u32)dt_int(d, node, BOOT_MOUNT_CONN, 0);
     m->attach = (u32)dt_int(d, node, BOOT_MOUNT_ATTACH, 0);
     m->readonly = dt_flag(d, node, BOOT_MOUNT_READONLY);
+    m->shared = dt_flag(d, node, BOOT_MOUNT_SHARED);
     boot.nmounts = MAX(boot.nmounts, index + 1);
     return m->dest && m->type ? 0 : -EINVAL;
 }

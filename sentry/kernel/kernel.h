@@ -14,7 +14,7 @@ struct boot_mount {
     const char *options; /* NUL-separated list, options_len bytes */
     size_t options_len;
     u32 conn, attach;
-    bool readonly;
+    bool readonly, shared;
 };
 
 struct boot_device {

@@ -68,6 +68,7 @@ enum boot_network {
 #define BOOT_MOUNT_CONN     "conn"     /* u32: gofer connection */
 #define BOOT_MOUNT_ATTACH   "attach"   /* u32: the gofer's mount index */
 #define BOOT_MOUNT_READONLY "readonly" /* flag */
+#define BOOT_MOUNT_SHARED   "shared"   /* flag: others change the files behind it, too */
 
 /* /chosen/device@N */
 #define BOOT_DEVICE_PATH  "path"  /* string */

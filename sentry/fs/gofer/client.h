@@ -3,8 +3,9 @@
  * The client of the gofer: a file system whose names and attributes come from the gofer and whose
  * data comes from donated host descriptors, without the gofer.
  *
- * The tree is taken to be ours alone (exclusive): attributes, links and missing names are cached
- * for good, and a file is named to the gofer by its path from the root.
+ * A tree is taken to be ours alone (exclusive): attributes, links and missing names are cached for
+ * good, and a file is named to the gofer by its path from the root. In one that is shared with
+ * others of the host, what is cached under a name is checked whenever the name is looked up.
  */
 #pragma once
 
@@ -46,7 +47,7 @@ struct gofer_tree {
     struct super *sb;
     u32 mount; /* the gofer's index */
     u32 fid;   /* of the root */
-    bool readonly;
+    bool readonly, shared;
     struct spinlock lock; /* nodes, devs */
     struct hashtab nodes; /* gofer_node.hash_link by (dev, ino) */
     /* Host devices (file systems mounted below the root) and what we call them; [0]: the root's. */
@@ -135,7 +136,8 @@ int gofer_place_found(struct gofer_node *n, struct gofer_node *dir, const char *
 
 /* ---- inode.c, dir.c, file.c ---- */
 
-extern const struct inode_ops gofer_dir_ops, gofer_file_iops, gofer_link_ops, gofer_special_ops;
+extern const struct inode_ops gofer_dir_ops, gofer_shared_dir_ops, gofer_file_iops, gofer_link_ops,
+    gofer_special_ops;
 extern const struct file_ops gofer_dir_fops, gofer_file_fops;
 
 /*
@@ -149,6 +151,8 @@ struct inode *gofer_inode(struct gofer_tree *t, const struct gofer_attr *a,
 void gofer_evict(struct inode *i);
 /* Take over what the gofer says about a file. */
 void gofer_attr_update(struct inode *i, const struct gofer_attr *a);
+/* The same for a file that we know, in a shared tree: contents that have changed are forgotten. */
+void gofer_attr_refresh(struct inode *i, const struct gofer_attr *a);
 int gofer_setattr(struct inode *i, const struct attr *a, u32 valid);
 /* The host knows the size better than we. */
 void gofer_refresh_size(struct inode *i);

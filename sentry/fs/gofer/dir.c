@@ -90,6 +90,49 @@ static int lookup(struct inode *dir, struct dentry *d)
     return err;
 }
 
+/* The file is known by that name no more. */
+static void forget_place(struct inode *dir, const char *name, struct inode *i)
+{
+    struct gofer_conn *conn = tree_of(dir)->conn;
+    struct gofer_place *p;
+
+    mutex_lock(&conn->lock);
+    p = gofer_place_take(node_of(i), node_of(dir), name, strlen(name));
+    mutex_unlock(&conn->lock);
+    gofer_place_free(p);
+}
+
+static bool same_file(const struct inode *i, const struct gofer_attr *a)
+{
+    return node_of(i)->ino == a->ino && node_of(i)->dev == a->dev &&
+           (i->attr.mode & S_IFMT) == (a->mode & S_IFMT);
+}
+
+/* Is what d says still so? Somebody else may have made, replaced or removed the file. */
+static bool revalidate(struct dentry *d)
+{
+    struct found f = {.link = {NULL, 0}};
+    char name[NAME_MAX + 1];
+    struct dentry *parent = dentry_place(d, name);
+    struct inode *i = __atomic_load_n(&d->inode, __ATOMIC_ACQUIRE);
+    int err = lookup_send(parent->inode, name, strlen(name), &f);
+    bool same = false;
+
+    kfree((char *)f.link.p);
+    if (!i) {
+        same = err == -ENOENT;
+    } else if (err && err != -ENOENT && err != -ENOTDIR) {
+        same = true; /* we cannot know: let the request itself fail */
+    } else if (!err && same_file(i, &f.attr)) {
+        same = true;
+        gofer_attr_refresh(i, &f.attr);
+    } else {
+        forget_place(parent->inode, name, i);
+    }
+    dentry_put(parent);
+    return same;
+}
+
 /* ---- listing ---- */
 
 static int list_entry(struct inode *dir, struct gofer_lister *l, const struct gofer_dirent *ent,
@@ -410,16 +453,10 @@ static int rename(struct inode *odir, struct dentry *od, struct inode *ndir, str
     return 0;
 }
 
-const struct inode_ops gofer_dir_ops = {
-    .lookup = lookup,
-    .create = create,
-    .mkdir = mkdir,
-    .symlink = symlink,
-    .mknod = mknod,
-    .link = link,
-    .unlink = unlink,
-    .rmdir = rmdir,
-    .rename = rename,
-    .setattr = gofer_setattr,
-    .evict = gofer_evict,
-};
+#define DIR_OPS                                                                                 \
+    .lookup = lookup, .create = create, .mkdir = mkdir, .symlink = symlink, .mknod = mknod,     \
+    .link = link, .unlink = unlink, .rmdir = rmdir, .rename = rename, .setattr = gofer_setattr, \
+    .evict = gofer_evict
+
+const struct inode_ops gofer_dir_ops = {DIR_OPS};
+const struct inode_ops gofer_shared_dir_ops = {DIR_OPS, .revalidate = revalidate};

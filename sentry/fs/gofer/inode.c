@@ -68,6 +68,21 @@ void gofer_attr_update(struct inode *i, const struct gofer_attr *a)
     i->attr.btime = i->attr.ctime;
 }
 
+void gofer_attr_refresh(struct inode *i, const struct gofer_attr *a)
+{
+    struct gofer_node *n = node_of(i);
+    u64 size = i->attr.size;
+
+    if (a->size == size && time_ns(a->mtime) == i->attr.mtime && time_ns(a->ctime) == i->attr.ctime)
+        return;
+    if (S_ISREG(a->mode))
+        gofer_data_drop(n);
+    gofer_attr_update(i, a);
+    /* somebody here may be writing: the answer may be older than what was written since */
+    if (n->opens && i->attr.size < size)
+        i->attr.size = size;
+}
+
 static char *copy_string(const char *s, size_t len)
 {
     char *p = kmalloc(len + 1);
@@ -79,11 +94,11 @@ static char *copy_string(const char *s, size_t len)
     return p;
 }
 
-static const struct inode_ops *ops_for(u32 mode)
+static const struct inode_ops *ops_for(const struct gofer_tree *t, u32 mode)
 {
     switch (mode & S_IFMT) {
     case S_IFDIR:
-        return &gofer_dir_ops;
+        return t->shared ? &gofer_shared_dir_ops : &gofer_dir_ops;
     case S_IFREG:
         return &gofer_file_iops;
     case S_IFLNK:
@@ -114,7 +129,7 @@ static struct inode *inode_make(struct gofer_tree *t, const struct gofer_attr *a
                                   : S_ISREG(a->mode) ? &gofer_file_fops
                                                      : NULL;
     struct gofer_node *n = node_new(t, a);
-    struct inode *i = n ? inode_new(t->sb, ops_for(a->mode), fops, a->mode) : NULL;
+    struct inode *i = n ? inode_new(t->sb, ops_for(t, a->mode), fops, a->mode) : NULL;
 
     if (!i) {
         kfree(n);

@@ -93,6 +93,8 @@ static struct super *gofer_mount(const char *source, u32 flags, const void *data
     if (!sb)
         return ERR_PTR(-ENOMEM);
     sb->private = tree_new(sb, conn, bm->attach);
+    if (sb->private)
+        ((struct gofer_tree *)sb->private)->shared = bm->shared;
     err = sb->private ? mount_root(sb, sb->private) : -ENOMEM;
     if (err) {
         super_put(sb);
