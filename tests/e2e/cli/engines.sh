@@ -1,0 +1,10 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# only: ptrace
+# needs: dockerd podman
+# timeout: 600
+# A real dockerd and a real podman, on private paths: tests/e2e/engines.
+[ "$(id -u)" = 0 ] || exit 77
+cd "$ROOT/tests/e2e/engines" || exit 1
+# shellcheck disable=SC2086 # words on purpose
+exec python3 engines.py $RUNSC --network=none
