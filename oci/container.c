@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 #include <unistd.h>
 #include "oci/cgroup.h"
 #include "oci/container.h"
@@ -18,6 +19,7 @@
 #include "oci/oci.h"
 
 #define MONITORS_MAX 1024
+#define REAP_MS      100
 #define DEATH_MS     10000 /* a killed process that is still there then waits for a dead disk */
 
 void container_kill_monitors(const struct state *s)
@@ -27,8 +29,12 @@ void container_kill_monitors(const struct state *s)
 
     for (size_t i = 0; i < n; i++)
         process_signal(monitors[i], SIGKILL); /* -ESRCH is what we want */
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         process_wait(monitors[i], DEATH_MS);
+        for (int ms = 0; process_of(monitors[i].pid).start == monitors[i].start && ms < REAP_MS;
+             ms++) /* a zombie: its parent shall have seen that first */
+            nanosleep(&(struct timespec){0, 1000000}, NULL);
+    }
 }
 
 void container_kill(const struct state *s)

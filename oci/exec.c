@@ -239,6 +239,8 @@ static int request(struct monitor *m, const struct sandbox_process *p, const int
         err = control_receive(m->sock, &reply, text, sizeof(text) - 1);
         if (!err && reply.kind == CONTROL_EXEC && reply.tag == ask.tag)
             break;
+        if (!err && reply.kind == CONTROL_ENDED)
+            err = -ECONNRESET;
     }
     if (err)
         return fail("container not running");
@@ -302,6 +304,8 @@ static int stand_by(struct monitor *m)
         if (!p[0].revents)
             continue;
         if (control_receive(m->sock, &msg, text, sizeof(text) - 1))
+            return 128 + SIGKILL;
+        if (msg.kind == CONTROL_ENDED) /* all of it */
             return 128 + SIGKILL;
         if (msg.kind == CONTROL_EXITED && msg.a == m->pid) {
             int w = (int)msg.b;

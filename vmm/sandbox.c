@@ -25,6 +25,7 @@
 #include "vmm/confine.h"
 #include "vmm/fdt.h"
 #include "vmm/hostcall/event.h"
+#include "vmm/hostcall/control.h"
 #include "vmm/hostcall/fd.h"
 #include "vmm/hostcall/hostcall.h"
 #include "vmm/hostcall/socket.h"
@@ -37,6 +38,7 @@
 
 #define START_FAILED 128
 #define KEEP_MAX     128
+#define FAREWELL_MS  300
 
 static struct kvm kvm;
 static struct image image;
@@ -71,6 +73,7 @@ static void end(int status)
             log_line(LOG_INFO, "%s", line);
         log_line(LOG_INFO, "end of the sandbox, status %d", status);
     }
+    control_farewell(FAREWELL_MS);
     _exit(status);
 }
 

@@ -8,9 +8,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vmm/abi/control.h"
@@ -22,7 +24,8 @@
 #define NONE (-1)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static int conns[CONTROL_CONNECTIONS]; /* descriptors, NONE = free; guarded by lock */
+static int conns[CONTROL_CONNECTIONS];    /* descriptors, NONE = free; guarded by lock */
+static bool brought[CONTROL_CONNECTIONS]; /* descriptors came: a `runsc exec`; guarded by lock */
 static int listener = NONE;
 static uid_t owner; /* whose connections are taken */
 
@@ -53,8 +56,10 @@ static int add_connection(int fd)
     pthread_mutex_lock(&lock);
     for (i = 1; i < CONTROL_CONNECTIONS && conns[i] != NONE; i++)
         ;
-    if (i < CONTROL_CONNECTIONS)
+    if (i < CONTROL_CONNECTIONS) {
         conns[i] = fd;
+        brought[i] = false;
+    }
     pthread_mutex_unlock(&lock);
     if (i == CONTROL_CONNECTIONS)
         return -ENFILE;
@@ -170,6 +175,8 @@ s64 hc_CONTROL_RECV(struct hostcall *hc)
     fd = connection_begin(hc->arg[0]);
     if (fd != NONE)
         r = receive(fd, &iov, index);
+    if (r >= 0 && index[0] >= 0)
+        brought[hc->arg[0]] = true;
     connection_end();
     if (r < 0)
         return r;
@@ -206,4 +213,35 @@ s64 hc_CONTROL_CLOSE(struct hostcall *hc)
     }
     connection_end();
     return fd != NONE ? 0 : -EBADF;
+}
+
+void control_farewell(int ms)
+{
+    const struct control_message m = {.kind = CONTROL_ENDED};
+    struct pollfd p[CONTROL_CONNECTIONS];
+    struct timespec now;
+    s64 end = 0;
+    nfds_t n = 0;
+
+    if (pthread_mutex_trylock(&lock) != 0)
+        return; /* we end in the middle of something: no time for manners */
+    for (unsigned i = 1; i < CONTROL_CONNECTIONS; i++)
+        if (conns[i] != NONE && brought[i] &&
+            send(conns[i], &m, sizeof(m), MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof(m))
+            p[n++] = (struct pollfd){.fd = conns[i], .events = 0};
+    while (n > 0) {
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        s64 left = now.tv_sec * 1000 + now.tv_nsec / 1000000;
+
+        end = end ? end : left + ms;
+        left = end - left;
+        if (left <= 0 || poll(p, n, (int)left) <= 0)
+            break;
+        for (nfds_t i = 0; i < n;)
+            if (p[i].revents)
+                p[i] = p[--n];
+            else
+                i++;
+    }
+    pthread_mutex_unlock(&lock);
 }

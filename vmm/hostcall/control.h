@@ -16,3 +16,9 @@ int control_init(int launcher, int listen_fd);
 
 /* The listening socket is readable. */
 void control_accept(void);
+
+/*
+ * The sandbox ends: tell every `runsc exec`, and wait until they have gone, at most ms. Engines
+ * must see them end before the container, as they would in a pid namespace of the host.
+ */
+void control_farewell(int ms);

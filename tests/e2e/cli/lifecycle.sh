@@ -116,6 +116,14 @@ for i in $(seq 20); do
     make t$i && $R start t$i && $R delete --force t$i || bad "cycle $i: $(cat "$TMP/err")"
 done
 nothing_left cycles
+
+# an exec ends with its container, and before it
+config ".process.args = [\"sleep\", \"1\"]"
+make e1 && $R start e1 || bad "create: $(cat "$TMP/err")"
+$R exec e1 sleep 500; check "an exec that its container takes along" 137 $?
+until_status e1 stopped
+$R delete e1
+nothing_left "exec and end"
 sleep 0.5
 left=$(pgrep -f "root $TMP/state" | wc -l); [ "$left" = 0 ] || bad "processes left: $(pgrep -af "root $TMP/state")"
 finish
