@@ -17,6 +17,7 @@ static struct mount *host_mount; /* in no tree */
 /* The inode's private part: owned by the inode. */
 struct host_inode {
     struct host_stream stream;
+    bool owned; /* by uid and gid of attr, whoever owns it on the host */
 };
 
 s64 host_stream_read(struct host_stream *s, void *buf, size_t n)
@@ -202,7 +203,22 @@ static int host_getattr(struct inode *ino, struct attr *a)
             .ctime = st->ctime_ns,
         };
     page_put(page);
+    if (!err && h->owned) {
+        a->uid = ino->attr.uid;
+        a->gid = ino->attr.gid;
+    }
     return (int)err;
+}
+
+void host_file_own(struct vfs_file *f, u32 uid, u32 gid)
+{
+    struct host_inode *h = f->inode->private;
+
+    down_write(&f->inode->lock);
+    f->inode->attr.uid = uid;
+    f->inode->attr.gid = gid;
+    h->owned = true;
+    up_write(&f->inode->lock);
 }
 
 static void host_evict(struct inode *ino)
@@ -216,7 +232,20 @@ static void host_evict(struct inode *ino)
     kfree(h);
 }
 
+/* Again, by /dev/stdout or /proc/self/fd/N: the same stream of the host. */
+static int host_open(struct inode *ino, struct vfs_file *f)
+{
+    struct host_inode *h = ino->private;
+
+    if (S_ISSOCK(ino->attr.mode))
+        return -ENXIO;
+    if (!h->stream.always_ready)
+        f->mode |= FMODE_STREAM;
+    return 0;
+}
+
 static const struct inode_ops host_inode_ops = {
+    .open = host_open,
     .getattr = host_getattr,
     .evict = host_evict,
 };

@@ -44,3 +44,8 @@ int stdio_init(const struct process_info *info, bool first, struct tty **console
 
 /* A file of the application on host descriptor fd ("host:[N]"); ERR_PTR on failure. */
 struct vfs_file *host_file_new(u32 fd, u32 flags);
+/*
+ * The application sees these owners: its standard streams belong to it, so that it can open
+ * /dev/stdout (runc changes the owner of the host's file for that).
+ */
+void host_file_own(struct vfs_file *f, u32 uid, u32 gid);

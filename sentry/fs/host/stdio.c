@@ -35,36 +35,43 @@ static void drop(u32 fd)
 }
 
 /* The container's terminal is its /dev/console, too; a container without a /dev has none. */
-static int bind_console(const char *name)
+static int bind_console(const struct path *terminal)
 {
     struct cred *root = cred_initial(), *mine;
-    struct path from, at;
+    struct path at;
     int err;
 
     if (!root)
         return -ENOMEM;
     mine = cred_swap(root);
     err = vfs_mknod(AT_FDCWD, "/dev/console", S_IFREG | 0600, 0, NULL);
-    if (err == -EEXIST)
-        err = 0;
-    if (!err)
-        err = path_lookup(AT_FDCWD, name, LOOKUP_FOLLOW, &from);
-    if (!err) {
+    if (!err || err == -EEXIST)
         err = path_lookup(AT_FDCWD, "/dev/console", LOOKUP_FOLLOW, &at);
-        if (!err) {
-            err = mount_bind(&from, &at, false);
-            path_put(&at);
-        }
-        path_put(&from);
+    if (!err) {
+        err = mount_bind(terminal, &at, false);
+        path_put(&at);
     }
     cred_put(cred_swap(mine));
     return err;
 }
 
+/* By its name, so that ttyname(3) finds it; where there is no /dev/pts, without. */
+static struct vfs_file *open_console(struct tty *t)
+{
+    char name[24];
+    struct vfs_file *f;
+
+    snprintf_(name, sizeof(name), "/dev/pts/%d", t->index);
+    f = vfs_open(AT_FDCWD, name, O_RDWR, 0);
+    if (IS_ERR(f) || f->private == t)
+        return IS_ERR(f) ? devpts_open(t, O_RDWR) : f;
+    file_put(f); /* something else of that name */
+    return devpts_open(t, O_RDWR);
+}
+
 static int console_stdio(const struct process_info *info, bool first, struct tty **console)
 {
     struct tty *t = console_create(info->stdio[0], info->stdio[1], !first);
-    char name[24];
     int err = 0;
 
     drop(info->stdio[2]); /* the same terminal once more */
@@ -74,11 +81,13 @@ static int console_stdio(const struct process_info *info, bool first, struct tty
         return -ENOMEM;
     }
     *console = t;
-    snprintf_(name, sizeof(name), "/dev/pts/%d", t->index);
-    for (int i = 0; i < 3 && !err; i++)
-        err = install(i, vfs_open(AT_FDCWD, name, O_RDWR, 0));
-    if (!err && first && bind_console(name))
-        log_info("no /dev/console");
+    for (int i = 0; i < 3 && !err; i++) {
+        struct vfs_file *f = open_console(t);
+
+        if (!i && first && !IS_ERR(f) && bind_console(&f->path))
+            log_info("no /dev/console");
+        err = install(i, f);
+    }
     return err;
 }
 
@@ -101,6 +110,8 @@ int stdio_init(const struct process_info *info, bool first, struct tty **console
         f = fd == STDIO_CLOSED ? placeholder() : host_file_new(fd, flags[i]);
         if (IS_ERR(f))
             drop(fd);
+        else if (fd != STDIO_CLOSED)
+            host_file_own(f, info->uid, info->gid);
         err = install(i, f);
     }
     for (int i = 0; i < 3 && !err; i++)

@@ -110,6 +110,8 @@ int ptmx_open(struct inode *ino, struct vfs_file *f);
 /* Make tty visible as /dev/pts/N. */
 int devpts_add(struct tty *tty);
 void devpts_remove(struct tty *tty);
+/* Open it without a name: also where no devpts is mounted. File or ERR_PTR. */
+struct vfs_file *devpts_open(struct tty *tty, u32 flags);
 /* Device numbers: slave ptys are 136:N, the console of the container is 136:0. */
 #define PTS_MAJOR 136u
 
