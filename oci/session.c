@@ -141,8 +141,11 @@ static int wait_sandbox(struct session *s)
         pid_t pid = waitpid(s->sandbox, &status, WNOHANG);
 
         while (readable(s->control)) /* its last words come before its end */
-            if (told_the_end(s, &told))
+            if (told_the_end(s, &told)) {
+                if (flags.debug) /* the log ends with what it counted */
+                    waitpid(s->sandbox, &status, 0);
                 return told;
+            }
         p[1].fd = s->control;
         if (pid == s->sandbox && WIFEXITED(status))
             return WEXITSTATUS(status);
