@@ -144,7 +144,6 @@ class Runner:
         self.build = os.path.abspath(args.build)
         self.passed, self.failed, self.skipped = 0, 0, 0
         self.native = {}
-        self.again = None  # names of what failed in the box among others
 
     def progress(self, text):
         if sys.stderr.isatty():
@@ -158,10 +157,6 @@ class Runner:
 
     def fail(self, name, why, detail=""):
         self.progress("")
-        if self.again is not None:  # it has one more chance, alone
-            print(f"again {name}: {why}")
-            self.again.append(name)
-            return
         self.failed += 1
         print(f"FAIL {name}: {why}")
         for line in detail.splitlines()[:self.args.lines]:
@@ -221,20 +216,6 @@ class Runner:
             self.judge(platform, t, r)
 
     def run_box(self, tests):
-        """The emulated machine is slow enough for a crowd to run into time limits: what fails there runs again,
-        alone, twice at the most; each such try is printed."""
-        self.again = []
-        self.boot_box(tests, self.args.jobs)
-        for last in (False, True):
-            failed = self.again
-            self.again = None if last else []
-            tests = [t for t in tests if f"kvm {t.id}" in failed]
-            if not tests:
-                break
-            self.boot_box(tests, 1)
-        self.again = None
-
-    def boot_box(self, tests, jobs):
         """All in one boot of the emulated machine; each result is a set of files in a shared folder."""
         share = tempfile.mkdtemp(prefix="ringfort-box.", dir="/var/tmp")
         runsc = self.runsc("kvm")
@@ -247,7 +228,7 @@ class Runner:
                         f"echo $rc >{share}/{n:04}.rc\nrm -f $o.*\n")
         batch = f"{share}/batch"
         with open(batch, "w", encoding="utf-8") as f:
-            f.write(f"ls {share}/*.job | xargs -P {jobs} -n 1 bash\n")
+            f.write(f"ls {share}/*.job | xargs -P {self.args.jobs} -n 1 bash\n")
         box = subprocess.Popen([os.path.join(ROOT, "scripts/kvmbox"), "--share", share, "--bin", self.build, "--smp", "2",
                                 "--mem", "4G", "--timeout", str(BOX_TIMEOUT), "--batch", batch],
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
