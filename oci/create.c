@@ -21,6 +21,7 @@
 #include "oci/console.h"
 #include "oci/container.h"
 #include "oci/hooks.h"
+#include "oci/spec.h"
 
 /* ---- what the state says ---- */
 
@@ -154,6 +155,7 @@ static int prepare(struct creation *c, const struct create_args *args, bool deta
         cgroup_plan(c->bundle.cgroups_path, c->state.id, c->bundle.resources, &l->cgroups))
         return STATUS_FAILED;
     l->detached = detached;
+    start = start && !(c->bundle.hooks && spec_has(c->bundle.hooks, "startContainer"));
     l->sandbox.start = start;
     l->title = true;
     l->set_oom_score_adj = c->bundle.has_oom_score_adj;
@@ -255,6 +257,7 @@ int creation_run(struct creation *c, const struct create_args *args, const char 
     }
     if (!status)
         status = start_processes(c);
+    start = c->launch.sandbox.start;
     if (!status && !start)
         status = wait_created(c);
     if (!status)

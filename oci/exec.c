@@ -20,9 +20,9 @@
 #include <unistd.h>
 #include "oci/console.h"
 #include "oci/container.h"
+#include "oci/exec.h"
 #include "oci/oci.h"
 #include "oci/spec.h"
-#include "vmm/fdt.h"
 
 static struct {
     const char *process, *cwd, *user, *pid_file, *internal_pid_file, *console_socket;
@@ -210,47 +210,6 @@ static int load(const struct state *s, char **argv, struct bundle *b, struct san
     return status;
 }
 
-/* ---- asking the Sentry ---- */
-
-/* Start p with stdio; the connection is m->sock. 0, or STATUS_FAILED after a message. */
-static int request(struct monitor *m, const struct sandbox_process *p, const int stdio[3])
-{
-    size_t size = fdt_process_bound(p);
-    autofree void *tree = malloc(size);
-    struct control_message ask = {.kind = CONTROL_EXEC, .tag = 1}, reply;
-    u32 index[3];
-    int fds[3], err;
-    char text[1024];
-    size_t n = 0;
-
-    for (int i = 0; i < 3; i++) {
-        index[i] = stdio[i] >= 0 && fcntl(stdio[i], F_GETFD) >= 0 ? (u32)n : ~0U;
-        if (index[i] != ~0U)
-            fds[n++] = stdio[i];
-    }
-    err = tree ? fdt_build_process(p, index, tree, size) : -ENOMEM;
-    if (err < 0)
-        return fail("the process is too large: %s", strerror(-err));
-    ask.length = (u32)err;
-    err = control_send(m->sock, &ask, tree, fds, n);
-    if (err == -E2BIG || err == -EMSGSIZE)
-        return fail("exec: arguments and environment are too large");
-    while (!err) {
-        err = control_receive(m->sock, &reply, text, sizeof(text) - 1);
-        if (!err && reply.kind == CONTROL_EXEC && reply.tag == ask.tag)
-            break;
-        if (!err && reply.kind == CONTROL_ENDED)
-            err = -ECONNRESET;
-    }
-    if (err)
-        return fail("container not running");
-    m->pid = reply.a;
-    if (reply.a > 0)
-        return 0;
-    text[reply.length < sizeof(text) ? reply.length : sizeof(text) - 1] = 0;
-    return fail("%s", *text ? printable(text) : strerror((int)-reply.a));
-}
-
 /* ---- standing for it ---- */
 
 static void tell(const struct monitor *m, unsigned kind, int64_t b)
@@ -365,7 +324,7 @@ static _Noreturn void monitor_main(struct state *s, struct monitor *m, struct sa
         setsid();
     prctl(PR_SET_NAME, "runsc-exec");
     m->signals = catch_signals();
-    status = request(m, p, stdio);
+    status = exec_request(m->sock, p, stdio, &m->pid);
     if (!status)
         status = write_pids(m, getpid());
     if (status)
@@ -418,7 +377,7 @@ static int run_here(struct monitor *m, struct sandbox_process *p, int stdio[3])
         return fail("cannot watch signals: %s", strerror(-m->signals));
     if (args.console_socket)
         own_terminal(m->tty);
-    status = request(m, p, stdio);
+    status = exec_request(m->sock, p, stdio, &m->pid);
     if (!status)
         status = write_pids(m, getpid());
     if (status)

@@ -193,7 +193,7 @@ static bool watch(pid_t pid, int err, int64_t timeout_ms, char *said, size_t siz
 }
 
 /* The state as a file to read from. Descriptor or -errno. */
-static int state_input(const struct state *s, enum status st)
+int hooks_input(const struct state *s, enum status st)
 {
     json *o = state_report(s, st);
     const char *text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE);
@@ -243,7 +243,7 @@ static int run_hook(json *hook, const struct state *s, const char *kind, size_t 
 }
 
 /* The list of a kind in the state's copy of config.json. */
-static json *hook_list(const struct state *s, const char *kind)
+json *hooks_list(const struct state *s, const char *kind)
 {
     json *hooks, *list;
 
@@ -256,12 +256,12 @@ static json *hook_list(const struct state *s, const char *kind)
 
 static int run_list(const struct state *s, enum status st, const char *kind, bool inside, bool all)
 {
-    json *list = hook_list(s, kind);
+    json *list = hooks_list(s, kind);
     int in, err = 0;
 
     if (!list)
         return 0;
-    in = state_input(s, st);
+    in = hooks_input(s, st);
     if (in < 0)
         return fail("hooks: cannot hand over the state: %s", strerror(-in));
     for (size_t i = 0; i < json_object_array_length(list) && (all || !err); i++)

@@ -35,11 +35,17 @@ static int run_here(struct creation *c, const char *id)
 {
     int status = creation_run(c, &args, id, false, true), ended;
 
+    if (!status && !c->launch.sandbox.start) { /* there are hooks for that */
+        status = creation_start(&c->state);
+        if (status)
+            container_destroy(&c->state);
+    }
     if (status)
         return status;
     close(c->state.lock); /* others may want to exec, kill or delete while it runs */
     c->state.lock = -1;
-    hooks_run_all(&c->state, STATUS_RUNNING, "poststart");
+    if (c->launch.sandbox.start)
+        hooks_run_all(&c->state, STATUS_RUNNING, "poststart");
     status = session_run(&c->launch, &c->processes, c->signals);
     if (!json_object_array_length(c->launch.cgroups)) /* it has said goodbye, and dies with us */
         c->state.sandbox = c->state.gofer = (struct process_id){0};

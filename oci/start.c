@@ -17,7 +17,7 @@ int creation_start(struct state *s)
     char text[1024] = "";
     int err;
 
-    if (hooks_run(s, STATUS_CREATED, "startContainer", true))
+    if (hooks_run_inside(s))
         return STATUS_FAILED;
     err = container_request(s, &m, text, sizeof(text) - 1);
     if (err < 0)

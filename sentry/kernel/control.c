@@ -341,7 +341,8 @@ static void do_exec(u32 conn, const struct control_message *m, const void *text,
     struct control_exec *x;
     int err = -EAGAIN;
 
-    if (container_state() != CONTAINER_RUNNING) {
+    if (!init_process ||
+        container_state() == CONTAINER_STOPPED) { /* startContainer hooks run before */
         reply_text(conn, m->kind, m->tag, -ESRCH, "container is not running");
         return;
     }

@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# only: ptrace
 # needs: busybox jq
-# timeout: 120
+# timeout: 300
 # create, start, exec, pause, kill, delete and what they leave, without an engine.
 . "${0%/*}/lib.bash"
 [ "$(id -u)" = 0 ] || exit 77
@@ -84,11 +83,20 @@ done
 
 # hooks: order, state on standard input, a failure ends all
 hook='{path: "/bin/sh", args: ["sh", "-c", "jq -r \"\\\"KIND \\\" + .status + \\\" \\\" + .id\" >>'"$TMP"'/hooks; exit 0"], env: ["PATH=/usr/bin:/bin"]}'
-config '(.hooks = (["prestart","createRuntime","createContainer","startContainer","poststart","poststop"] | map({key: ., value: [(. as $k | '"$hook"' | .args[2] |= sub("KIND"; $k))]}) | from_entries))'
+config '(.hooks = (["prestart","createRuntime","createContainer","poststart","poststop"] | map({key: ., value: [(. as $k | '"$hook"' | .args[2] |= sub("KIND"; $k))]}) | from_entries)) |
+    .hooks.startContainer = [{path: "/bin/sh", args: ["sh", "-c", "cat >/from-hook"], env: ["PATH=/bin"]}]'
 make h1 || bad "hooks: $(cat "$TMP/err")"
-$R start h1; $R delete --force h1
-check "hooks" "prestart creating h1,createRuntime creating h1,createContainer creating h1,startContainer created h1,poststart running h1,poststop stopped h1" \
+[ -e "$TMP/b/rootfs/from-hook" ] && bad "the startContainer hook runs before start"
+$R start h1 || bad "start with hooks"; $R delete --force h1
+check "hooks" "prestart creating h1,createRuntime creating h1,createContainer creating h1,poststart running h1,poststop stopped h1" \
     "$(paste -sd, "$TMP/hooks")"
+check "startContainer" "created h1" "$(jq -r '.status + " " + .id' "$TMP/b/rootfs/from-hook")"
+config '.process.args = ["cat", "/from-hook2"] | .hooks.startContainer = [{path: "/bin/sh", args: ["sh", "-c", "echo hooked >/from-hook2"], env: ["PATH=/bin"]}]'
+check "run with a startContainer hook" hooked "$($R run --bundle "$TMP/b" h4 2>&1)"
+config '.hooks.startContainer = [{path: "/bin/sh", args: ["sh", "-c", "exit 5"], env: ["PATH=/bin"]}]'
+make h5; $R start h5 2>"$TMP/err" && bad "a failing startContainer hook"
+grep -q 'hooks.startContainer' "$TMP/err" || bad "failing startContainer: $(cat "$TMP/err")"
+$R delete --force h5
 config '.hooks = {createRuntime: [{path: "/bin/sh", args: ["sh", "-c", "echo no luck >&2; exit 4"]}]}'
 make h2 && bad "a failing hook"
 grep -q 'hooks.createRuntime\[0\] ended with exit status 4: no luck' "$TMP/err" || bad "failing hook: $(cat "$TMP/err")"
