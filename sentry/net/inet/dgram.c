@@ -120,10 +120,12 @@ int dgram_target(struct socket *s, struct message *m, struct inet_addr *dst, str
         if (err)
             return err;
     }
+    mutex_lock(&in->control);
     err = inet_autobind(in);
     if (!err)
         err = choose_source(in, m, dst, src);
     src->port = in->local.port;
+    mutex_unlock(&in->control);
     return err;
 }
 
@@ -146,9 +148,8 @@ static int disconnect(struct inet_sock *in)
     return 0;
 }
 
-int dgram_connect(struct socket *s, const u8 *addr, u32 len, bool nonblock)
+static int do_connect(struct inet_sock *in, const u8 *addr, u32 len)
 {
-    struct inet_sock *in = inet_sk(s);
     struct inet_addr dst, src;
     int err;
 
@@ -169,6 +170,17 @@ int dgram_connect(struct socket *s, const u8 *addr, u32 len, bool nonblock)
     in->state = TCP_ESTABLISHED;
     spin_unlock(&in->lock);
     return 0;
+}
+
+int dgram_connect(struct socket *s, const u8 *addr, u32 len, bool nonblock)
+{
+    struct inet_sock *in = inet_sk(s);
+    int err;
+
+    mutex_lock(&in->control);
+    err = do_connect(in, addr, len);
+    mutex_unlock(&in->control);
+    return err;
 }
 
 /* ---- sending ---- */

@@ -23,6 +23,7 @@ void inet_init_sock(struct inet_sock *in, struct socket *s, struct port_table *t
     in->opt.mc_loop = in->opt.mc6_loop = in->opt.mc_all = true;
     in->opt.mtu_discover = s->type == SOCK_RAW ? 0 : 1;
     in->opt.mtu_discover6 = 1;
+    mutex_init(&in->control);
     waitq_init(&in->wait);
     list_init(&in->port_link);
     s->private = in;
@@ -113,9 +114,10 @@ int inet_bind(struct socket *s, const u8 *addr, u32 len)
         return -EINVAL;
     if (!inet_is_local(&a) && !inet_is_multicast(&a) && !in->opt.freebind && !in->opt.transparent)
         return -EADDRNOTAVAIL;
-    if (in->state != TCP_CLOSE)
-        return -EINVAL;
-    return inet_bind_port(in, &a);
+    mutex_lock(&in->control);
+    err = in->state == TCP_CLOSE ? inet_bind_port(in, &a) : -EINVAL;
+    mutex_unlock(&in->control);
+    return err;
 }
 
 int inet_name(struct socket *s, bool peer, u8 *addr)

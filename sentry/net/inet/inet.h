@@ -76,6 +76,7 @@ struct inet_sock {
     refcount_t refs;
     struct socket *socket; /* NULL once closed; lock, or while in the port table its lock */
     int family, type, protocol;
+    struct mutex control; /* one bind, connect, listen, shutdown at a time; outside of all others */
     struct spinlock lock;
     struct waitq wait;
     int state;

@@ -165,7 +165,9 @@ static void join(struct inet_sock *in, u16 number, struct inet_port **spare)
         list_add(bucket(in->table, number), &p->link);
     }
     in->port = p;
+    spin_lock(&in->lock);
     in->local.port = number;
+    spin_unlock(&in->lock);
     list_add(in->passive ? &p->conns : &p->socks, &in->port_link);
 }
 
@@ -216,7 +218,9 @@ int inet_bind_port(struct inet_sock *in, const struct inet_addr *a)
     else if (conflicts(in, a, number))
         err = -EADDRINUSE;
     if (!err) {
+        spin_lock(&in->lock);
         in->local = *a;
+        spin_unlock(&in->lock);
         in->bound_ip = !inet_is_any(a);
         in->bound_port = a->port != 0;
         join(in, number, &spare);
@@ -285,6 +289,8 @@ int inet_start_listen(struct inet_sock *in)
     struct inet_sock *o;
     int err = 0;
 
+    if (!in->port)
+        return -EINVAL;
     spin_lock(&in->table->lock);
     list_for_each (o, &in->port->socks, port_link) {
         if (o != in && o->state == TCP_LISTEN && overlaps(in, &in->local, o) &&

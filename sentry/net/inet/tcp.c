@@ -286,9 +286,11 @@ static void forget_connection(struct tcp_sock *t)
     } else if (!t->in.bound_port) {
         t->in.local.port = 0;
     }
+    mutex_lock(&t->reading); /* somebody may be copying from the queue */
     tcp_purge(t);
+    mutex_unlock(&t->reading);
     if (peer)
-        tcp_was_reset(peer, ECONNRESET);
+        tcp_was_reset(peer, t, ECONNRESET);
     tcp_put(peer);
 }
 
@@ -349,9 +351,9 @@ static int finish_connect(struct tcp_sock *t)
     return err;
 }
 
-static int tcp_connect(struct socket *s, const u8 *addr, u32 len, bool nonblock)
+/* Begin, or find out how far another call has come: 1 = wait, else the result. */
+static int begin_connect(struct tcp_sock *t, const u8 *addr, u32 len, bool nonblock)
 {
-    struct tcp_sock *t = tcp_sk(s);
     struct inet_addr dst = {0};
     int err, r;
 
@@ -359,32 +361,43 @@ static int tcp_connect(struct socket *s, const u8 *addr, u32 len, bool nonblock)
         return disconnect(t);
     err = inet_parse(t->in.family, addr, len, &dst);
     r = claim(t, nonblock);
-    if (r < 0)
-        return r;
-    if (r) {
-        err = err ? err : start(t, dst);
-        if (err) {
-            spin_lock(&t->in.lock);
-            t->in.state = TCP_CLOSE;
-            t->connecting = false;
-            spin_unlock(&t->in.lock);
-            return err;
-        }
-        if (nonblock)
-            return -EINPROGRESS; /* as over a wire: the end is told by poll or the next call */
+    if (r <= 0)
+        return r ? r : 1;
+    err = err ? err : start(t, dst);
+    if (err) {
+        spin_lock(&t->in.lock);
+        t->in.state = TCP_CLOSE;
+        t->connecting = false;
+        spin_unlock(&t->in.lock);
+        return err;
     }
+    return nonblock ? -EINPROGRESS : 1; /* as over a wire: poll or the next call tell the end */
+}
+
+static int tcp_connect(struct socket *s, const u8 *addr, u32 len, bool nonblock)
+{
+    struct tcp_sock *t = tcp_sk(s);
+    int err;
+
+    mutex_lock(&t->in.control);
+    err = begin_connect(t, addr, len, nonblock);
+    mutex_unlock(&t->in.control);
+    if (err != 1)
+        return err;
     err = wait_event_deadline(&t->in.wait, t->in.state != TCP_SYN_SENT,
                               socket_deadline(s->snd_timeout));
     if (err)
         return err == -ETIMEDOUT ? -EINPROGRESS : s->snd_timeout ? -EINTR : err;
-    return finish_connect(t);
+    mutex_lock(&t->in.control);
+    err = finish_connect(t);
+    mutex_unlock(&t->in.control);
+    return err;
 }
 
 /* ---- accepting ---- */
 
-static int tcp_listen(struct socket *s, int backlog)
+static int do_listen(struct tcp_sock *l, int backlog)
 {
-    struct tcp_sock *l = tcp_sk(s);
     int err = 0;
 
     if (l->in.state != TCP_CLOSE && l->in.state != TCP_LISTEN)
@@ -400,6 +413,17 @@ static int tcp_listen(struct socket *s, int backlog)
     if (!err)
         l->in.shut_read = l->in.shut_write = l->connecting = false;
     return err == -EAGAIN ? -EADDRINUSE : err;
+}
+
+static int tcp_listen(struct socket *s, int backlog)
+{
+    struct tcp_sock *l = tcp_sk(s);
+    int err;
+
+    mutex_lock(&l->in.control);
+    err = do_listen(l, backlog);
+    mutex_unlock(&l->in.control);
+    return err;
 }
 
 static struct socket *take_pending(struct tcp_sock *l)
@@ -462,10 +486,10 @@ static void stop_listening(struct tcp_sock *l)
 
 /* ---- ending ---- */
 
-void tcp_was_reset(struct tcp_sock *t, int err)
+void tcp_was_reset(struct tcp_sock *t, struct tcp_sock *by, int err)
 {
     spin_lock(&t->in.lock);
-    if (t->in.state != TCP_CLOSE) {
+    if (t->peer == by && t->in.state != TCP_CLOSE) {
         t->in.error = t->in.state == TCP_CLOSE_WAIT ? EPIPE : err;
         t->in.state = TCP_CLOSE;
         t->in.shut_read = t->in.shut_write = true;
@@ -496,6 +520,11 @@ static void send_fin(struct tcp_sock *t)
         return;
     ended = false;
     spin_lock(&peer->in.lock);
+    if (peer->peer != t && peer->peer) { /* it has another connection by now */
+        spin_unlock(&peer->in.lock);
+        tcp_put(peer);
+        return;
+    }
     peer->fin = true;
     if (peer->in.state == TCP_ESTABLISHED) {
         peer->in.state = TCP_CLOSE_WAIT;
@@ -511,10 +540,8 @@ static void send_fin(struct tcp_sock *t)
     tcp_put(peer);
 }
 
-static int tcp_shutdown(struct socket *s, int how)
+static int do_shutdown(struct tcp_sock *t, int how)
 {
-    struct tcp_sock *t = tcp_sk(s);
-
     if (t->in.state == TCP_LISTEN) {
         if (how != SHUT_WR)
             disconnect(t);
@@ -536,6 +563,17 @@ static int tcp_shutdown(struct socket *s, int how)
     return 0;
 }
 
+static int tcp_shutdown(struct socket *s, int how)
+{
+    struct tcp_sock *t = tcp_sk(s);
+    int err;
+
+    mutex_lock(&t->in.control);
+    err = do_shutdown(t, how);
+    mutex_unlock(&t->in.control);
+    return err;
+}
+
 static void tcp_release(struct socket *s)
 {
     struct tcp_sock *t = tcp_sk(s), *peer;
@@ -553,7 +591,7 @@ static void tcp_release(struct socket *s)
         t->in.state = TCP_CLOSE;
     spin_unlock(&t->in.lock);
     if (reset)
-        tcp_was_reset(peer, ECONNRESET);
+        tcp_was_reset(peer, t, ECONNRESET);
     else if (peer)
         send_fin(t);
     waits = t->in.state == TCP_FIN_WAIT2;

@@ -59,8 +59,8 @@ static inline void tcp_put(struct tcp_sock *t)
         inet_put(&t->in);
 }
 struct tcp_sock *tcp_peer_get(struct tcp_sock *t);
-/* t learns that its connection was reset: err is what its next call returns. */
-void tcp_was_reset(struct tcp_sock *t, int err);
+/* t learns that its connection with `by` was reset: err is what its next call returns. */
+void tcp_was_reset(struct tcp_sock *t, struct tcp_sock *by, int err);
 
 /* tcp_data.c */
 s64 tcp_send(struct socket *s, struct message *m);

@@ -86,33 +86,41 @@ static int may_send(struct tcp_sock *t)
     return err;
 }
 
-/* Append n bytes; *fresh is a chunk to use when the last one has no room (NULL then). */
-static bool append(struct tcp_sock *to, const u8 *data, u32 n, struct tcp_chunk **fresh)
+enum added { ADDED, NO_ROOM, GONE };
+
+/*
+ * Append n bytes that `from` sends; *fresh is a chunk to use when the last one has no room (NULL
+ * then). GONE: `to` is no longer from's peer.
+ */
+static enum added append(struct tcp_sock *to, struct tcp_sock *from, const u8 *data, u32 n,
+                         struct tcp_chunk **fresh)
 {
     struct tcp_chunk *c = NULL;
-    bool done = false;
+    enum added r = ADDED;
 
     spin_lock(&to->in.lock);
     if (!list_empty(&to->queue))
         c = list_last(&to->queue, struct tcp_chunk, link);
-    if (c && c->size - c->len >= n) {
+    if (to->peer != from) {
+        r = GONE;
+    } else if (c && c->size - c->len >= n) {
         memcpy(c->data + c->len, data, n);
         c->len += n;
-        done = true;
     } else if (*fresh) {
         c = *fresh;
         *fresh = NULL;
         memcpy(c->data, data, n);
         c->len = n;
         list_add_tail(&to->queue, &c->link);
-        done = true;
+    } else {
+        r = NO_ROOM;
     }
-    if (done) {
+    if (r == ADDED) {
         to->queued += n;
         to->bytes_received += n;
     }
     spin_unlock(&to->in.lock);
-    return done;
+    return r;
 }
 
 static struct tcp_chunk *chunk_new(u32 size)
@@ -126,99 +134,109 @@ static struct tcp_chunk *chunk_new(u32 size)
     return c;
 }
 
-static int send_small(struct tcp_sock *to, struct uio *from, u32 n)
+/* The same, with a new chunk when one is needed. 0, -ENOMEM, -ECONNRESET: gone. */
+static int append_alloc(struct tcp_sock *to, struct tcp_sock *from, const u8 *data, u32 n)
 {
     struct tcp_chunk *fresh = NULL;
-    u8 data[CHUNK_SMALL];
-    bool done;
+    enum added r = append(to, from, data, n, &fresh);
 
-    if (copy_from_uio(data, from, n) != n)
-        return -EFAULT;
-    done = append(to, data, n, &fresh);
-    if (!done) {
+    if (r == NO_ROOM) {
         fresh = chunk_new(CHUNK_SHARED);
         if (!fresh)
             return -ENOMEM;
-        append(to, data, n, &fresh);
+        r = append(to, from, data, n, &fresh);
+        kfree(fresh);
     }
-    kfree(fresh);
-    return 0;
+    return r == GONE ? -ECONNRESET : 0;
+}
+
+static int send_small(struct tcp_sock *to, struct tcp_sock *from, struct uio *uio, u32 n)
+{
+    u8 data[CHUNK_SMALL];
+
+    if (copy_from_uio(data, uio, n) != n)
+        return -EFAULT;
+    return append_alloc(to, from, data, n);
 }
 
 /* n bytes in a chunk of their own; how many, or -errno. */
-static s64 send_large(struct tcp_sock *to, struct uio *from, u32 n)
+static s64 send_large(struct tcp_sock *to, struct tcp_sock *from, struct uio *uio, u32 n)
 {
     struct tcp_chunk *c = chunk_new(n);
+    bool gone;
 
     if (!c && n > PAGE_SIZE)
         c = chunk_new(n = PAGE_SIZE - sizeof(*c));
     if (!c)
         return -ENOMEM;
-    n = (u32)copy_from_uio(c->data, from, n);
+    n = (u32)copy_from_uio(c->data, uio, n);
     if (!n) {
         kfree(c);
         return -EFAULT;
     }
     c->len = n;
     spin_lock(&to->in.lock);
-    list_add_tail(&to->queue, &c->link);
-    to->queued += n;
-    to->bytes_received += n;
+    gone = to->peer != from;
+    if (!gone) {
+        list_add_tail(&to->queue, &c->link);
+        to->queued += n;
+        to->bytes_received += n;
+    }
     spin_unlock(&to->in.lock);
-    return n;
+    if (gone)
+        kfree(c);
+    return gone ? -ECONNRESET : (s64)n;
 }
 
 /* The last byte of a send with MSG_OOB: where it is, and what, unless it is to stay in line. */
-static int send_urgent(struct tcp_sock *to, struct uio *from)
+static int send_urgent(struct tcp_sock *to, struct tcp_sock *from, struct uio *uio)
 {
-    struct tcp_chunk *fresh = NULL;
     bool in_line;
+    int err = 0;
     u8 byte;
 
-    if (copy_from_uio(&byte, from, 1) != 1)
+    if (copy_from_uio(&byte, uio, 1) != 1)
         return -EFAULT;
     spin_lock(&to->in.lock);
     in_line = to->in.socket && to->in.socket->oobinline;
-    to->urgent_at = to->taken + to->queued;
-    to->urgent_byte = byte;
-    to->urgent = URGENT_HERE;
-    spin_unlock(&to->in.lock);
-    if (in_line && !append(to, &byte, 1, &fresh)) {
-        fresh = chunk_new(CHUNK_SHARED);
-        if (!fresh)
-            return -ENOMEM;
-        append(to, &byte, 1, &fresh);
-        kfree(fresh);
+    if (to->peer == from) {
+        to->urgent_at = to->taken + to->queued;
+        to->urgent_byte = byte;
+        to->urgent = URGENT_HERE;
+    } else {
+        err = -ECONNRESET;
     }
+    spin_unlock(&to->in.lock);
+    if (!err && in_line)
+        err = append_alloc(to, from, &byte, 1);
     waitq_wake(&to->in.wait, POLLPRI | POLLIN | POLLRDNORM, ~0u);
-    return 0;
+    return err;
 }
 
 /* Some of what is left, when there is room. Bytes, -EAGAIN, or another error. */
 static s64 send_some(struct socket *s, struct tcp_sock *peer, struct message *m, u32 cap)
 {
-    u32 space = room(peer, cap), n;
-    u64 left = m->uio.left - (m->flags & MSG_OOB ? 1 : 0);
-    s64 r;
+    struct tcp_sock *t = tcp_sk(s);
+    u64 before = m->uio.left, left = before - (m->flags & MSG_OOB ? 1 : 0);
+    u32 n = (u32)MIN(MIN(left, (u64)room(peer, cap)), (u64)CHUNK_MAX);
+    s64 r = -ECONNRESET;
 
-    if (peer->orphan) { /* it answers with a reset, and we do not wait for that */
-        n = (u32)MIN(m->uio.left, (u64)CHUNK_MAX);
-        m->uio.left -= n;
-        tcp_was_reset(tcp_sk(s), ECONNRESET);
-        return n;
-    }
-    if (!left) {
-        r = send_urgent(peer, &m->uio);
-        return r ? r : 1;
-    }
-    if (!space)
+    if (peer->peer != t) {
+        m->uio.left -= MIN(before, (u64)CHUNK_MAX);
+    } else if (!left) {
+        r = send_urgent(peer, t, &m->uio);
+        r = r ? r : 1;
+    } else if (!n) {
         return -EAGAIN;
-    n = (u32)MIN(MIN(left, (u64)space), (u64)CHUNK_MAX);
-    if (n > CHUNK_SMALL) {
-        r = send_large(peer, &m->uio, n);
+    } else if (n > CHUNK_SMALL) {
+        r = send_large(peer, t, &m->uio, n);
     } else {
-        r = send_small(peer, &m->uio, n);
+        r = send_small(peer, t, &m->uio, n);
         r = r ? r : n;
+    }
+    if (r == -ECONNRESET) { /* it answers with a reset, and we do not wait for that */
+        tcp_was_reset(t, peer, ECONNRESET);
+        return (s64)(before - m->uio.left);
     }
     if (r > 0) {
         netdev_count_lo((u64)r);
@@ -267,8 +285,8 @@ s64 tcp_send(struct socket *s, struct message *m)
         if (n != -EAGAIN || (m->flags & MSG_DONTWAIT))
             break;
         n = wait_event_deadline(
-            &peer->in.wait, has_room(peer, cap) || t->in.shut_write || t->in.error || peer->orphan,
-            deadline);
+            &peer->in.wait,
+            has_room(peer, cap) || t->in.shut_write || t->in.error || peer->peer != t, deadline);
         if (n) {
             n = n == -ETIMEDOUT ? -EAGAIN : n;
             break;
