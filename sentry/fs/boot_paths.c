@@ -44,8 +44,8 @@ static int make_device(const struct boot_device *d)
     err = make_parents(d->path);
     if (!err)
         err = vfs_mknod(AT_FDCWD, d->path, d->mode, S_ISCHR(d->mode) ? rdev : 0, NULL);
-    if (err == -EEXIST)
-        err = 0;
+    if (err == -EEXIST) /* stays as it is, as with runc */
+        return 0;
     return err ? err : own(d->path, d);
 }
 

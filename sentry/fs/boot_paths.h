@@ -13,3 +13,6 @@ int boot_paths(struct boot_failure *why);
  * it, a directory in memory stands in. 0 or -errno. */
 int make_directory(const char *path);
 int make_parents(const char *path);
+
+/* Copy the directory `from` with its owner and mode into what is mounted at `to`. 0 or -errno. */
+int copy_up(const struct path *from, const char *to);

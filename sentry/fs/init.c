@@ -197,22 +197,55 @@ static void make_readonly(const char *dest)
     path_put(&at);
 }
 
+static bool has_option(const struct boot_mount *m, const char *name)
+{
+    for (size_t at = 0; m->options && at < m->options_len; at += strlen(m->options + at) + 1)
+        if (!strcmp(m->options + at, name))
+            return true;
+    return false;
+}
+
+/* Mount, and take over what was there (tmpcopyup). */
+static int attach_copy(struct super *sb, const char *dest, u32 flags)
+{
+    struct path below;
+    int err = make_directory(dest);
+
+    if (!err)
+        err = path_lookup(AT_FDCWD, dest, LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &below);
+    if (err)
+        return err;
+    err = attach_at(sb, dest, flags, "tmpfs");
+    if (!err)
+        err = copy_up(&below, dest);
+    path_put(&below);
+    return err;
+}
+
 static int mount_one(const struct boot_mount *m)
 {
     const struct fs_type *type = fs_find(m->type);
     char options[OPTIONS_MAX], rest[OPTIONS_MAX];
+    const char *source = !strcmp(m->type, "dev") ? "tmpfs" : m->type;
     u32 flags = 0;
 
     if (!type)
         return -ENODEV;
+    if (m->options_len > sizeof(options))
+        return -E2BIG;
     join_options(m, options, sizeof(options));
     options_generic(options, &flags, rest);
     flags &= ~(u32)MS_RDONLY;
     struct super *sb = type->mount(m->type, flags, type->flags & FS_BOOT ? (const void *)m : rest);
     if (IS_ERR(sb))
         return (int)PTR_ERR(sb);
-    int err = root_mount ? attach_at(sb, m->dest, flags, m->type)
-                         : mount_attach(sb, NULL, flags, m->type);
+    int err;
+    if (!root_mount)
+        err = mount_attach(sb, NULL, flags, source);
+    else if (!strcmp(m->type, "tmpfs") && has_option(m, "tmpcopyup"))
+        err = attach_copy(sb, m->dest, flags);
+    else
+        err = attach_at(sb, m->dest, flags, source);
     super_put(sb);
     if (!err && !strcmp(m->dest, "/dev") && !(type->flags & FS_BOOT))
         err = dev_populate();

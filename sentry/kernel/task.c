@@ -15,6 +15,7 @@ static struct process kernel_process = {
     .sibling = LIST_INIT(kernel_process.sibling),
     .all_link = LIST_INIT(kernel_process.all_link),
     .posix_timers = LIST_INIT(kernel_process.posix_timers),
+    .rlimits = {[0 ... RLIM_NLIMITS - 1] = {U64_MAX, U64_MAX}},
 };
 
 struct task *task_alloc(void)

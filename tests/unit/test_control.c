@@ -835,6 +835,43 @@ START_TEST(paths)
 }
 END_TEST
 
+static void with_copy(struct sandbox_config *c)
+{
+    static const char *const options[] = {"nosuid", "size=4m", "tmpcopyup", NULL};
+    static struct sandbox_mount mounts[5];
+
+    memcpy(mounts, c->mounts, 4 * sizeof(mounts[0]));
+    mounts[4] = (struct sandbox_mount){
+        .destination = "/etc", .type = "tmpfs", .options = options, .conn = -1};
+    c->mounts = mounts;
+    c->nmounts = 5;
+}
+
+START_TEST(tmpfs_copies)
+{
+    static const char *const argv[] = {
+        "sh", "-c",
+        "cd /etc; cat passwd | cksum; find . -type f -perm -004 | sort | head -20 | xargs cksum |"
+        "cksum; find . -type l | sort | xargs -n1 readlink | cksum;"
+        "find . \\( -type f -o -type l -o -type d \\) -printf '%p %y %U %G\\n' | sort | cksum;"
+        "find . ! -type l -printf '%p %m\\n' | sort | cksum; touch new && echo taken",
+        NULL};
+    char here[4096];
+    FILE *f = popen("cd /etc; cat passwd | cksum; find . -type f -perm -004 | sort | head -20 |"
+                    "xargs cksum | cksum; find . -type l | sort | xargs -n1 readlink | cksum;"
+                    "find . \\( -type f -o -type l -o -type d \\) -printf '%p %y %U %G\\n' | sort |"
+                    "cksum; find . ! -type l -printf '%p %m\\n' | sort | cksum; echo taken",
+                    "r");
+
+    here[fread(here, 1, sizeof(here) - 1, f)] = 0;
+    pclose(f);
+    create(argv, with_copy);
+    expect_created();
+    ck_assert_int_eq(ask(box.launcher, CONTROL_START, 0, 0), 0);
+    ck_assert_str_eq(read_all(box.out), here);
+}
+END_TEST
+
 static const char *bad_sysctl[2];
 
 static void with_sysctl(struct sandbox_config *c)
@@ -948,6 +985,7 @@ int main(int argc, char **argv)
     suite_add_tcase(s, terminals);
     tcase_add_loop_test(t, hooks_and_namespaces, 0, 2);
     tcase_add_test(t, paths);
+    tcase_add_test(t, tmpfs_copies);
     tcase_add_loop_test(t, unknown_sysctl, 0, 5);
     tcase_add_test(t, hostile_client);
     tcase_add_test(t, long_path);
