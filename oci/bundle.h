@@ -43,7 +43,6 @@ struct bundle {
     const char *cgroups_path;      /* NULL: not given */
     struct json_object *resources; /* these three: NULL when not given, borrowed from json */
     struct json_object *hooks, *annotations;
-    struct json_object *uid_mappings, *gid_mappings;
     void **kept;
     size_t nkept;
 };

@@ -420,13 +420,14 @@ static int set_one(json *o, json *resources)
 
 int cgroup_make(json *record, json *resources)
 {
+    bool rootless = flags.rootless || geteuid() != 0;
     bool needed = limits_asked(resources);
 
     for (size_t i = 0; i < json_object_array_length(record);) {
         json *o = json_object_array_get_idx(record, i);
         int err = make_one(o);
 
-        if (err && needed)
+        if (err && needed && !(rootless && (err == -EACCES || err == -EPERM || err == -EROFS)))
             return fail("cannot make the control group %s: %s", text_of(o, "dir"), strerror(-err));
         if (err) {
             warn("no control group %s: %s", text_of(o, "dir"), strerror(-err));

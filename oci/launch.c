@@ -5,7 +5,9 @@
 #include "oci/launch.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,6 +49,8 @@ void launch_defaults(struct launch *l)
         getrlimit((__rlimit_resource_t)i, &r);
         c->process.rlimits[i] = (struct sandbox_rlimit){r.rlim_cur, r.rlim_max};
     }
+    l->gofer_uid = geteuid();
+    l->gofer_gid = getegid();
     for (int i = 0; i < 3; i++)
         c->stdio[i] = fcntl(i, F_GETFD) < 0 ? -1 : i;
 }
@@ -92,11 +96,48 @@ int launch_begin(struct launch *l, struct launched *p)
     return 0;
 }
 
+/* The child's part: become root of a user namespace whose map the parent writes. */
+static int enter_user_namespace(int sync)
+{
+    char byte;
+
+    if (unshare(CLONE_NEWUSER) || write(sync, "", 1) != 1 || read(sync, &byte, 1) != 1)
+        return -1;
+    return setgroups(0, NULL) || setresgid(0, 0, 0) || setresuid(0, 0, 0) ? -1 : 0;
+}
+
+static int write_map(pid_t pid, const char *name, const char *map)
+{
+    char path[64];
+    int fd, err = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, map, strlen(map)) != (ssize_t)strlen(map))
+        err = fail("config.json: linux.%s: cannot be set: %s",
+                   *name == 'u' ? "uidMappings" : "gidMappings", strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return err;
+}
+
+static int map_gofer(const struct launch *l, pid_t pid, int sync)
+{
+    char byte;
+
+    if (read(sync, &byte, 1) != 1)
+        return fail("cannot make a user namespace");
+    if (write_map(pid, "uid_map", l->uid_map) || write_map(pid, "gid_map", l->gid_map))
+        return STATUS_FAILED;
+    return write(sync, "", 1) == 1 ? 0 : fail("cannot make a user namespace");
+}
+
 /* Fork the gofer over the mounts that have a host path. */
 int launch_gofer(const struct launch *l, struct launched *p)
 {
     struct gofer_mount mounts[MOUNTS_MAX];
-    int log_fd = l->sandbox.log_fd;
+    bool mapped = l->uid_map && l->gid_map && geteuid() == 0;
+    int log_fd = l->sandbox.log_fd, sync[2] = {-1, -1}, status = 0;
     size_t n = 0;
 
     for (size_t i = 0; i < l->nmounts; i++)
@@ -105,6 +146,8 @@ int launch_gofer(const struct launch *l, struct launched *p)
                 .source = l->mounts[i].source,
                 .readonly = l->mounts[i].readonly || !strcmp(l->mounts[i].type, "overlay"),
             };
+    if (mapped && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sync))
+        return fail("cannot make a socket pair: %s", strerror(errno));
     p->gofer = fork();
     if (p->gofer < 0)
         return fail("cannot fork: %s", strerror(errno));
@@ -115,14 +158,26 @@ int launch_gofer(const struct launch *l, struct launched *p)
             .mounts = mounts,
             .nmounts = n,
             .user_namespace = geteuid() != 0,
-            .uid = geteuid(),
-            .gid = getegid(),
+            .uid = l->gofer_uid,
+            .gid = l->gofer_gid,
             .die_with_parent = !l->detached,
         };
+        if (mapped) {
+            close(sync[0]);
+            if (enter_user_namespace(sync[1]))
+                _exit(STATUS_FAILED);
+        }
         _exit(gofer_main(&cfg));
     }
     close(p->gofer_ends[1]);
     p->gofer_ends[1] = -1;
+    if (mapped) {
+        close(sync[1]);
+        status = map_gofer(l, p->gofer, sync[0]);
+        close(sync[0]);
+    }
+    if (status)
+        return status;
     return l->cgroups ? cgroup_attach(l->cgroups, p->gofer) : 0;
 }
 

@@ -32,6 +32,9 @@ struct launch {
     bool set_oom_score_adj;      /* process.oom_score_adj is for the host's process too */
     bool title;                  /* show what the container runs in lists of processes */
     struct json_object *cgroups; /* record of control groups to join, or NULL */
+    /* Whose ids the container's are on the host, as /proc/PID/uid_map has it; NULL: the same. */
+    const char *uid_map, *gid_map;
+    unsigned gofer_uid, gofer_gid; /* what an ordinary user is in the container */
 };
 
 /* The processes, and our ends of what leads to them. launch_end() closes those. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "oci/spec.h"
 
 static const char *const namespace_names[NS_COUNT] = {
@@ -45,24 +46,51 @@ static void load_namespaces(struct bundle *b, json_object *linux_, bool *bad)
     }
 }
 
-static json_object *load_mappings(json_object *linux_, const char *name, bool *bad)
+/*
+ * uidMappings or gidMappings as the text of a map; NULL: none. own: an id of the host; what it is
+ * in the container goes to *as.
+ */
+static const char *load_map(struct bundle *b, json_object *linux_, const char *name, unsigned own,
+                            unsigned *as, bool *bad)
 {
     json_object *a = spec_get(linux_, "linux", name, json_type_array, bad);
-    char where[48];
+    size_t n = a ? json_object_array_length(a) : 0, at = 0, size = n * 40 + 1;
+    char *text = n ? spec_keep(b, calloc(1, size)) : NULL, where[48];
 
-    for (size_t i = 0; a && i < json_object_array_length(a) && !*bad; i++) {
+    for (size_t i = 0; text && i < n && !*bad; i++) {
         json_object *o = json_object_array_get_idx(a, i);
+        int64_t inside, host, count;
 
         snprintf(where, sizeof(where), "linux.%s[%zu]", name, i);
         if (!json_object_is_type(o, json_type_object)) {
             spec_bad(bad, where, "", "must be an object");
             break;
         }
-        spec_number(o, where, "containerID", 0, UINT32_MAX, 0, bad);
-        spec_number(o, where, "hostID", 0, UINT32_MAX, 0, bad);
-        spec_number(o, where, "size", 1, UINT32_MAX, 1, bad);
+        inside = spec_number(o, where, "containerID", 0, UINT32_MAX - 1, 0, bad);
+        host = spec_number(o, where, "hostID", 0, UINT32_MAX - 1, 0, bad);
+        count = spec_number(o, where, "size", 1, UINT32_MAX, 1, bad);
+        at += (size_t)snprintf(text + at, size - at, "%lld %lld %lld\n", (long long)inside,
+                               (long long)host, (long long)count);
+        if (own >= host && own - host < count)
+            *as = (unsigned)(inside + own - host);
     }
-    return a;
+    return text;
+}
+
+/* The container's ids on the host: the gofer lives in such a user namespace, nobody else has to. */
+static void load_mappings(struct bundle *b, json_object *linux_, struct launch *l, bool *bad)
+{
+    const struct bundle_namespace *user = &b->namespaces[NS_USER];
+
+    l->uid_map = load_map(b, linux_, "uidMappings", geteuid(), &l->gofer_uid, bad);
+    l->gid_map = load_map(b, linux_, "gidMappings", getegid(), &l->gofer_gid, bad);
+    if (user->wanted && user->path)
+        spec_bad(bad, "linux", "namespaces", "a user namespace to join is not supported");
+    if (!*bad && user->wanted && (!l->uid_map || !l->gid_map))
+        spec_bad(bad, "linux", l->uid_map ? "gidMappings" : "uidMappings",
+                 "is missing, with a new user namespace");
+    if (!user->wanted)
+        l->uid_map = l->gid_map = NULL;
 }
 
 static void load_device(json_object *o, size_t i, struct sandbox_device *d, bool *bad)
@@ -231,8 +259,7 @@ int spec_linux(struct bundle *b, struct launch *l)
     json_object *linux_ = spec_get(b->json, "", "linux", json_type_object, &bad);
 
     load_namespaces(b, linux_, &bad);
-    b->uid_mappings = load_mappings(linux_, "uidMappings", &bad);
-    b->gid_mappings = load_mappings(linux_, "gidMappings", &bad);
+    load_mappings(b, linux_, l, &bad);
     b->cgroups_path = spec_text(linux_, "linux", "cgroupsPath", &bad);
     if (b->cgroups_path && !*b->cgroups_path)
         b->cgroups_path = NULL;
