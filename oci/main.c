@@ -47,17 +47,6 @@ static const struct {
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-void cleanup_close(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-}
-
-void cleanup_free(void *p)
-{
-    free(*(void **)p);
-}
-
 /* Run the command argv[0]; a name that nothing has gets the nearest one suggested. */
 static int run_command(int argc, char **argv)
 {
