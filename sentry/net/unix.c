@@ -447,14 +447,21 @@ static int unix_name(struct socket *s, bool peer, u8 *addr)
     return (int)len;
 }
 
+/* poll(2) is slower to say so than a send is to take something: or it would be said for each byte.
+ */
+static bool writable(struct unix_sock *u, struct unix_sock *to, u32 sndbuf)
+{
+    return to->cost <= sndbuf / 4 && unix_has_room(u, to, sndbuf);
+}
+
 static bool peer_has_room(struct socket *s)
 {
     struct unix_sock *u = s->private, *peer = unix_peer_get(u);
-    bool room = !peer || unix_has_room(u, peer, 0, s->sndbuf);
+    bool room = !peer || writable(u, peer, s->sndbuf);
 
     if (!room && u->type == SOCK_DGRAM) {
         unix_want_room(u, peer);
-        room = unix_has_room(u, peer, 0, s->sndbuf);
+        room = writable(u, peer, s->sndbuf);
     }
     unix_put(peer);
     return room;

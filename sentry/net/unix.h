@@ -73,7 +73,7 @@ void unix_for_each(void (*fn)(struct unix_sock *u, void *arg), void *arg);
 /* Whether a datagram socket takes messages of u: it is not connected to somebody else. */
 bool unix_may_send(struct unix_sock *u, struct unix_sock *to);
 /* Whether a sender with this SO_SNDBUF may put one more message into to's queue. */
-bool unix_has_room(struct unix_sock *u, struct unix_sock *to, u32 cost, u32 sndbuf);
+bool unix_has_room(struct unix_sock *u, struct unix_sock *to, u32 sndbuf);
 /* Free sockets that only messages in their own queues refer to. unix_gc.c */
 void unix_gc(void);
 

@@ -63,12 +63,12 @@ bool unix_may_send(struct unix_sock *u, struct unix_sock *to)
  * A sender may fill the queue up to its SO_SNDBUF (the last message may go beyond); one that the
  * receiver is not connected to only up to a number of messages.
  */
-bool unix_has_room(struct unix_sock *u, struct unix_sock *to, u32 cost, u32 sndbuf)
+bool unix_has_room(struct unix_sock *u, struct unix_sock *to, u32 sndbuf)
 {
     if (to->type == SOCK_DGRAM && to->peer != u &&
         to->nqueued > sysctl_number("net.unix.max_dgram_qlen", 0, 10))
         return false;
-    return !to->cost || to->cost + cost <= sndbuf;
+    return to->cost < sndbuf;
 }
 
 /* 0: queued (skb and its control data now belong to the receiver); -EAGAIN: no room. */
@@ -81,7 +81,7 @@ static int enqueue(struct socket *s, struct unix_sock *to, struct unix_skb *skb)
         err = to->type == SOCK_DGRAM ? -ECONNREFUSED : -EPIPE;
     else if (to->shut_read)
         err = -EPIPE;
-    else if (!unix_has_room(s->private, to, skb->cost, s->sndbuf))
+    else if (!unix_has_room(s->private, to, s->sndbuf))
         err = -EAGAIN;
     else {
         list_add_tail(&to->queue, &skb->link);
@@ -95,10 +95,9 @@ static int enqueue(struct socket *s, struct unix_sock *to, struct unix_skb *skb)
     return err;
 }
 
-static bool may_try(struct socket *s, struct unix_sock *to, u32 cost)
+static bool may_try(struct socket *s, struct unix_sock *to)
 {
-    return to->state == UNIX_CLOSED || to->shut_read ||
-           unix_has_room(s->private, to, cost, s->sndbuf);
+    return to->state == UNIX_CLOSED || to->shut_read || unix_has_room(s->private, to, s->sndbuf);
 }
 
 static int enqueue_wait(struct socket *s, struct unix_sock *to, struct unix_skb *skb, u32 flags)
@@ -111,7 +110,7 @@ static int enqueue_wait(struct socket *s, struct unix_sock *to, struct unix_skb 
 
         if (err != -EAGAIN || (flags & MSG_DONTWAIT))
             return err;
-        err = wait_event_deadline(&to->wait, may_try(s, to, skb->cost) || u->shut_write, deadline);
+        err = wait_event_deadline(&to->wait, may_try(s, to) || u->shut_write, deadline);
         if (err)
             return err == -ETIMEDOUT ? -EAGAIN : err;
     }
