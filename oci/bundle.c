@@ -44,6 +44,59 @@ static int check_annotations(struct bundle *b)
     return bad ? STATUS_FAILED : 0;
 }
 
+static bool listed(const char *const *list, const char *name)
+{
+    for (; *list; list++)
+        if (!strcmp(*list, name))
+            return true;
+    return false;
+}
+
+/*
+ * dev.gvisor.flag.NAME: a flag for this container. Whoever writes annotations is not who runs us:
+ * only what cannot weaken the sandbox is theirs without --allow-flag-override, and no paths ever.
+ */
+static int apply_flags(struct bundle *b, struct launch *l)
+{
+    static const char prefix[] = "dev.gvisor.flag.";
+    static const char *const theirs[] = {"debug",
+                                         "strace",
+                                         "oci-seccomp",
+                                         "overlay2",
+                                         "net-disconnect-ok",
+                                         "allow-connected-on-save",
+                                         NULL};
+    static const char *const never[] = {"root",
+                                        "config",
+                                        "log",
+                                        "log-format",
+                                        "debug-log",
+                                        "rootless",
+                                        "allow-flag-override",
+                                        "ignore-cgroups",
+                                        "systemd-cgroup",
+                                        NULL};
+
+    if (!b->annotations)
+        return 0;
+    json_object_object_foreach(b->annotations, key, v)
+    {
+        const char *name = key + sizeof(prefix) - 1;
+
+        if (strncmp(key, prefix, sizeof(prefix) - 1))
+            continue;
+        if (listed(never, name) || !(flags.allow_flag_override || listed(theirs, name)))
+            return fail("config.json: annotations.%s: an annotation may not set this flag%s", key,
+                        listed(never, name) ? "" : " without --allow-flag-override");
+        if (flags_set(global_options, "config.json: annotations.dev.gvisor.flag.", name,
+                      strlen(name), json_object_get_string(v)))
+            return STATUS_FAILED;
+    }
+    l->sandbox.strace = flags.strace;
+    l->sandbox.debug = flags.debug ? 2 : 0;
+    return flags_check();
+}
+
 int bundle_load(const char *dir, struct bundle *b, struct launch *l)
 {
     json_object *process;
@@ -56,7 +109,7 @@ int bundle_load(const char *dir, struct bundle *b, struct launch *l)
     b->json = spec_read(path);
     if (!b->json)
         return STATUS_FAILED;
-    if (check_version(b) || check_annotations(b))
+    if (check_version(b) || check_annotations(b) || apply_flags(b, l))
         return STATUS_FAILED;
     b->hooks = spec_get(b->json, "", "hooks", json_type_object, &bad);
     if (bad || hooks_check(b->hooks))

@@ -49,6 +49,7 @@ const struct option global_options[] = {
     {"rootless", OPTION_BOOL, &flags.rootless, "run as an ordinary user", NULL},
     {"cpu-num-from-quota", OPTION_BOOL, &flags.cpu_num_from_quota, "as many CPUs in the sandbox as its quota allows", NULL},
     {"oci-seccomp", OPTION_BOOL, &flags.oci_seccomp, "enforce the seccomp profile of config.json inside the sandbox", NULL},
+    {"allow-flag-override", OPTION_BOOL, &flags.allow_flag_override, "let annotations dev.gvisor.flag.NAME set any flag but those of files", NULL},
     {"strace", OPTION_BOOL, &flags.strace, "log each system call of the application", NULL},
     {"kernel-release", OPTION_STRING, &flags.release, "what uname -r says in the sandbox", NULL},
     {"cpus", OPTION_UINT, &flags.cpus, "number of CPUs in the sandbox (0: as many as the host has)", NULL},
@@ -73,10 +74,24 @@ const struct option global_options[] = {
     NOTHING_BOOL("tx-checksum-offload"), NOTHING_BOOL("rx-checksum-offload"), NOTHING_BOOL("net-raw"), NOTHING_BOOL("allow-suid"),
     NOTHING_BOOL("allow-packet-socket-write"), NOTHING_BOOL("reproduce-nat"), NOTHING_BOOL("reproduce-nftables"),
     NOTHING_BOOL("net-disconnect-ok"), NOTHING_BOOL("allow-connected-on-save"), NOTHING_BOOL("allow-live-tcp-migration"),
-    NOTHING_BOOL("mount-cgroup-v2"), NOTHING_BOOL("allow-flag-override"), NOTHING_BOOL("pause-external-networking"),
+    NOTHING_BOOL("mount-cgroup-v2"), NOTHING_BOOL("pause-external-networking"),
     {0},
 };
 /* clang-format on */
+
+/* --overlay2 is none, or what (root or all) and where to; everything in memory here. */
+int flags_check(void)
+{
+    const char *o = flags.overlay2, *medium = strchr(o, ':');
+
+    if (flags.overlay)
+        flags.overlay2 = "all:memory";
+    else if (strcmp(o, "none") && strncmp(o, "root:", 5) && strncmp(o, "all:", 4))
+        return fail("invalid value \"%s\" for flag --overlay2: none, root:memory or all:memory", o);
+    else if (medium && strncmp(medium, ":memory", 7) && strncmp(medium, ":self", 5))
+        return fail("invalid value \"%s\" for flag --overlay2: only memory is supported", o);
+    return 0;
+}
 
 const char *state_root(void)
 {

@@ -110,20 +110,6 @@ static int take_flags(int argc, char **argv)
     return flags_parse(argc, argv, global_options, usage);
 }
 
-/* none, or what (root or all) and where to; everything in memory here. */
-static int check_overlay(void)
-{
-    const char *o = flags.overlay2, *medium = strchr(o, ':');
-
-    if (flags.overlay)
-        flags.overlay2 = "all:memory";
-    else if (strcmp(o, "none") && strncmp(o, "root:", 5) && strncmp(o, "all:", 4))
-        return fail("invalid value \"%s\" for flag --overlay2: none, root:memory or all:memory", o);
-    else if (medium && strncmp(medium, ":memory", 7) && strncmp(medium, ":self", 5))
-        return fail("invalid value \"%s\" for flag --overlay2: only memory is supported", o);
-    return 0;
-}
-
 int main(int argc, char **argv)
 {
     int first;
@@ -142,7 +128,7 @@ int main(int argc, char **argv)
         return STATUS_FAILED;
     }
     signal(SIGPIPE, SIG_IGN);
-    if (check_overlay())
+    if (flags_check())
         return STATUS_FAILED;
     return run_command(argc - first, argv + first);
 }

@@ -64,11 +64,14 @@ struct global_flags {
     const char *root, *config, *platform, *debug_log, *log, *log_format, *release, *crash;
     const char *network, *file_access, *file_access_mounts, *overlay2, *host_uds;
     bool debug, strace, version, overlay, ignore_cgroups, systemd_cgroup, rootless;
-    bool cpu_num_from_quota, oci_seccomp;
+    bool cpu_num_from_quota, oci_seccomp, allow_flag_override;
     unsigned cpus, memory; /* memory: MiB */
 };
 extern struct global_flags flags;
 extern const struct option global_options[];
+
+/* Flags that need more than their own type: 0, or STATUS_FAILED after a message. */
+int flags_check(void);
 
 /* Directory of all containers' state. */
 const char *state_root(void);
