@@ -129,6 +129,35 @@ static bool backlog_full(const struct tcp_sock *l)
     return l->nbacklog > l->max_backlog;
 }
 
+static struct spinlock syn_lock = SPINLOCK_INIT; /* all syns lists; inside of the sockets' locks */
+
+/* c waits at l (NULL: nowhere any more). The list has a reference. */
+static void wait_at(struct tcp_sock *c, struct tcp_sock *l)
+{
+    bool was;
+
+    spin_lock(&syn_lock);
+    was = !list_empty(&c->syn_link);
+    list_del(&c->syn_link);
+    if (l)
+        list_add_tail(&l->syns, &c->syn_link);
+    if (l && !was)
+        ref_get(&c->in.refs);
+    spin_unlock(&syn_lock);
+    if (!l && was)
+        tcp_put(c);
+}
+
+/* Is c still connecting, with the addresses that t was made for? It may have given up meanwhile and
+ * gone somewhere else. Both locks are held. */
+static bool still_wants(const struct tcp_sock *c, const struct tcp_sock *l,
+                        const struct tcp_sock *t)
+{
+    return c->in.state == TCP_SYN_SENT && inet_same(&t->in.local, &c->in.remote) &&
+           inet_same(&t->in.remote, &c->in.local) && c->in.remote.port == l->in.local.port &&
+           inet_covers(&l->in, &c->in.remote);
+}
+
 /*
  * Connect c, which is in SYN_SENT, to the listener, or leave it in its list of those who wait when
  * there is no room. 0, -ECONNREFUSED, -ENOMEM.
@@ -144,11 +173,10 @@ static int syn(struct tcp_sock *c, struct tcp_sock *l)
     lock_two(l, c);
     if (l->in.state != TCP_LISTEN) {
         err = -ECONNREFUSED;
-    } else if (c->in.state != TCP_SYN_SENT) {
+    } else if (!still_wants(c, l, t)) {
         err = 0; /* closed or timed out meanwhile */
     } else if (backlog_full(l)) {
-        list_add_tail(&l->syns, &c->syn_link);
-        ref_get(&c->in.refs);
+        wait_at(c, l);
     } else {
         used = true;
         t->peer = c;
@@ -191,10 +219,12 @@ static void admit(struct tcp_sock *l)
         int err;
 
         spin_lock(&l->in.lock);
+        spin_lock(&syn_lock);
         if (!list_empty(&l->syns) && (l->in.state != TCP_LISTEN || !backlog_full(l))) {
             c = list_first(&l->syns, struct tcp_sock, syn_link);
             list_del(&c->syn_link);
         }
+        spin_unlock(&syn_lock);
         spin_unlock(&l->in.lock);
         if (!c)
             return;
@@ -268,6 +298,7 @@ static void forget_connection(struct tcp_sock *t)
     struct tcp_sock *peer;
 
     ktimer_cancel(&t->timer);
+    wait_at(t, NULL);
     spin_lock(&t->in.lock);
     peer = t->peer;
     t->peer = NULL;

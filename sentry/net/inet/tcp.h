@@ -36,7 +36,7 @@ struct tcp_sock {
     u8 urgent_byte;
 
     struct list backlog, backlog_link; /* listening: connections to accept, each with a reference */
-    struct list syns, syn_link;        /* listening: clients that wait for room in it, the same */
+    struct list syns, syn_link; /* listening: clients that wait for room in it, the same; tcp.c */
     u32 nbacklog, max_backlog;
 
     struct tcp_options {
