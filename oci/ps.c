@@ -47,14 +47,13 @@ static void print_process(struct control_process *p, time_t boot)
            printable(p->comm));
 }
 
-/* When the sandbox' clock began, from the age of its process. */
-static time_t boot_time(const struct state *s)
+/* When the clock began that the sandbox has in common with us. */
+static time_t clock_origin(void)
 {
     struct timespec up;
-    long hz = 100;
 
-    clock_gettime(CLOCK_BOOTTIME, &up);
-    return time(NULL) - up.tv_sec + (time_t)(s->sandbox.start / (uint64_t)hz);
+    clock_gettime(CLOCK_MONOTONIC, &up);
+    return time(NULL) - up.tv_sec;
 }
 
 static int print_table(const struct state *s)
@@ -76,7 +75,7 @@ static int print_table(const struct state *s)
         if (!m.b)
             return 0;
         for (s64 i = 0; i < m.b; i++) {
-            print_process(&batch[i], boot_time(s));
+            print_process(&batch[i], clock_origin());
             if (batch[i].pid <= above)
                 return fail("the sandbox sent a list that does not go on");
             above = batch[i].pid;

@@ -51,10 +51,11 @@ enum control_kind {
 };
 
 /* Whom a signal is for, besides the process with that pid. */
-#define CONTROL_PID_FIRST      0
-#define CONTROL_PID_ALL        (-1)
-#define CONTROL_PID_FOREGROUND (-2) /* who would get ^C at the container's terminal, or the first \
-                                     */
+#define CONTROL_PID_FIRST 0
+#define CONTROL_PID_ALL   (-1)
+#define CONTROL_PID_FOREGROUND                                         \
+    (-2) /* who would get ^C at the container's terminal, or the first \
+          */
 
 enum control_debug {
     CONTROL_DEBUG_STACKS = 1, /* every task: where it is, what it waits for */
@@ -68,7 +69,7 @@ enum control_debug {
 struct control_process {
     s32 pid, ppid;
     u32 uid, threads;
-    u64 start_ns; /* since boot of the sandbox */
+    u64 start_ns; /* CLOCK_MONOTONIC, which sandbox and host have in common */
     u64 utime_ns, stime_ns;
     u64 rss, vsize; /* bytes */
     char comm[16], tty[16];

@@ -44,6 +44,8 @@ $R exec --detach --pid-file "$TMP/epid" --internal-pid-file "$TMP/ipid" c1 sleep
 kill -0 "$(cat "$TMP/epid")" || bad "nobody stands for the detached process"
 check "ps of the host's" "[$(cat "$TMP/pid"),$(cat "$TMP/epid")]" "$($R ps --format json c1)"
 $R ps c1 | grep -q sleep || bad "ps: no sleep in the table"
+started=$($R ps c1 | awk '$2 == 1 {print $4}')
+[ "$started" = "$(date +%H:%M)" ] || [ "$started" = "$(date -d '1 minute ago' +%H:%M)" ] || bad "ps: started at $started"
 $R kill --pid "$(cat "$TMP/ipid")" c1 KILL || bad "kill --pid"
 for i in $(seq 100); do kill -0 "$(cat "$TMP/epid")" 2>/dev/null || break; sleep 0.05; done
 check "after the detached process" "[$(cat "$TMP/pid")]" "$($R ps --format json c1)"
