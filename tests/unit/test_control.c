@@ -272,12 +272,16 @@ START_TEST(life)
 {
     static const char *const argv[] = {"sh", "-c", "echo started; exit 7", NULL};
     struct pollfd p;
+    int sock, pid, out;
 
     create(argv, NULL);
     expect_created();
     p = (struct pollfd){box.out, POLLIN, 0};
     ck_assert_int_eq(poll(&p, 1, 300), 0); /* nothing runs before the start */
-    ck_assert_int_eq(ask(box.launcher, CONTROL_EXEC, 0, 0), -ESRCH);
+    ck_assert_int_eq(ask(box.launcher, CONTROL_EXEC, 0, 0), -EINVAL); /* nothing to run */
+    sock = connect_box();
+    pid = exec_shell(sock, "exit 3", &out); /* as startContainer hooks do */
+    ck_assert_int_eq(exited(sock, pid), 3 << 8);
     ck_assert_int_eq(ask(box.launcher, CONTROL_START, 0, 0), 0);
     ck_assert_int_eq(expect_end(7), 7 << 8);
     ck_assert_str_eq(read_all(box.out), "started\n");

@@ -34,7 +34,8 @@ enum control_kind {
     /* Requests. */
     CONTROL_START = 16,  /* let the first process run */
     CONTROL_SIGNAL = 17, /* a: pid, or CONTROL_PID_*; b: signal (0: is it there?) */
-    CONTROL_EXEC = 18,   /* payload: device tree of a process; descriptors: its 0, 1, 2.
+    CONTROL_EXEC = 18,   /* payload: device tree of a process; descriptors: its 0, 1, 2. Also
+                          * before CONTROL_START (hooks that run inside).
                           * reply a: its pid; a CONTROL_EXITED follows on this connection. When
                           * the connection closes before, the process is killed. */
     CONTROL_EXITED = 19, /* a: pid, b: wait status; never a request */
