@@ -150,7 +150,7 @@ def kvm_fit(runsc):
 def in_box(args):
     """The same measurement inside of the emulated machine; its JSON comes back through a shared folder."""
     share = tempfile.mkdtemp(prefix="ringfort-bench-box.", dir="/var/tmp")
-    cmd = [os.path.join(ROOT, "scripts/kvmbox"), "--share", share, "--bin", args.build, "--timeout", str(args.timeout * 10),
+    cmd = [os.path.join(ROOT, "scripts/kvmbox"), "--parallel", "--share", share, "--bin", args.build, "--timeout", str(args.timeout * 10),
            "/usr/bin/python3", os.path.abspath(__file__), "--inside", "--build", args.build, "--rounds", str(args.rounds),
            "--json", share + "/result", "--timeout", str(args.timeout)]
     for b in args.only:
