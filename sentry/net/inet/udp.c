@@ -112,7 +112,8 @@ static struct dgram *take_pending(struct dgram_sock *u, struct inet_addr *dst)
     spin_lock(&u->in.lock);
     d = u->pending;
     u->pending = NULL;
-    *dst = d ? u->pending_to : *dst;
+    if (d)
+        *dst = u->pending_to;
     spin_unlock(&u->in.lock);
     return d;
 }
