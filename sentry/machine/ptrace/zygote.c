@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
@@ -87,6 +88,15 @@ static int confine_stubs(void)
     return -errno;
 }
 
+/* The sandbox may have kept one for its sockets; nothing here needs any. 0 or -1. */
+static int drop_capabilities(void)
+{
+    struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[2] = {{0}};
+
+    return (int)syscall(SYS_capset, &h, none);
+}
+
 static void forget_libc(void)
 {
     struct rlimit none = {0, 0};
@@ -111,7 +121,8 @@ static int zygote_main(void *arg)
     void *code, *shared;
 
     forget_libc();
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_DUMPABLE, 1) != 0)
+    if (drop_capabilities() != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
+        prctl(PR_SET_DUMPABLE, 1) != 0)
         return 1;
     if (getppid() != stub_parent)
         return 1; /* it died before our first call */
