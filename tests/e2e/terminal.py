@@ -81,6 +81,8 @@ def main():
 
     t.run("stty size")
     t.expect("24 80")
+    t.expect("PROMPT> ")
+    time.sleep(0.5)  # bash sets the size that it has got before each prompt
     t.resize(33, 101)
     time.sleep(1)
     t.run("stty size")

@@ -83,7 +83,8 @@ void tty_flush_input(struct tty *tty);
 size_t tty_readable(const struct tty *tty);
 /* The device is gone: SIGHUP and SIGCONT to the session's leader and the foreground group. */
 void tty_hangup(struct tty *tty);
-void tty_set_winsize(struct tty *tty, const struct winsize *ws);
+/* SIGWINCH to the foreground group when it is a new size; returns that. */
+bool tty_set_winsize(struct tty *tty, const struct winsize *ws);
 /* Signal to the foreground process group. */
 void tty_signal(struct tty *tty, int sig);
 

@@ -50,7 +50,7 @@ void tty_signal(struct tty *t, int sig)
         signal_send_pgrp(t->pgrp, sig, NULL);
 }
 
-void tty_set_winsize(struct tty *t, const struct winsize *ws)
+bool tty_set_winsize(struct tty *t, const struct winsize *ws)
 {
     bool changed;
 
@@ -60,6 +60,7 @@ void tty_set_winsize(struct tty *t, const struct winsize *ws)
     mutex_unlock(&t->lock);
     if (changed)
         tty_signal(t, SIGWINCH);
+    return changed;
 }
 
 /* ---- controlling terminal and job control ---- */

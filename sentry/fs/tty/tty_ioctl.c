@@ -159,10 +159,11 @@ static s64 winsize_ioctl(struct tty *t, u32 cmd, u64 arg)
     err = copy_from_user(&ws, arg, sizeof(ws));
     if (err)
         return err;
-    tty_set_winsize(t, &ws);
+    /* Shells set what they have just got: the host may have a newer size by then. */
+    if (!tty_set_winsize(t, &ws) || !t->driver->resized)
+        return 0;
     mutex_lock(&t->lock);
-    if (t->driver->resized)
-        t->driver->resized(t);
+    t->driver->resized(t);
     mutex_unlock(&t->lock);
     return 0;
 }
