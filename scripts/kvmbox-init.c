@@ -270,6 +270,7 @@ int main(void)
     mount_or_die("sys", "/sys", "sysfs", 0, NULL);
     load_modules();
     hold_kvm();
+    chmod("/dev/kvm", 0666); /* as udev does for who is at the machine */
     status_port = open_port("status", O_WRONLY);
     int out_port = open_port("stdout", O_WRONLY);
     int err_port = open_port("stderr", O_WRONLY);
